@@ -1,0 +1,1 @@
+"""The `pypi` ecosystem: specifications, targets, index client, metadata, candidates, lock files."""

@@ -1,0 +1,1 @@
+"""The client of PyPI-like package indexes: pages, metadata, retries, limits."""

@@ -1,0 +1,1 @@
+"""The resolver: version sets, universe, PubGrub search, proof, graph. Pure: no I/O, no clock."""

@@ -1,0 +1,1 @@
+"""A request becomes a verdict: policy, limits, freshness, resolution, result."""

@@ -1,0 +1,1 @@
+"""Thoth Storages: the knowledge graph and the documents of Thoth."""
