@@ -1,0 +1,572 @@
+"""The search: PubGrub (Weizenbaum, 2018) on bit masks.
+
+Unit propagation and conflict-driven learning over clauses, with two additions: releases that
+share a hopeless need are rejected together, and a package that was rejected five times is decided
+earlier, the one that caused it later (both as measured in docs/explanation/resolver.md). The
+search neither reads a clock nor fetches anything: it yields `Missing` where it must be told more,
+and goes on in place. What it does depends only on facts that it asked for, in its own order, so
+that the same facts give the same lock however fast or early they arrived.
+"""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from thoth.dependency_monkey.resolver.clauses import (
+    Clause,
+    Constraint,
+    Derived,
+    Family,
+    Needs,
+    Root,
+    SelfExclusion,
+    Unknowable,
+)
+from thoth.dependency_monkey.resolver.universe import ABSENT, Missing, Need, Opaque
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Sequence
+
+    from thoth.dependency_monkey.resolver.universe import Universe
+
+REJECTIONS_BEFORE_REPRIORITISING = 5
+HINTS_AT_MOST = 32
+
+_PINNED, _EARLY, _NORMAL, _LATE = range(4)
+
+
+@dataclass(frozen=True, slots=True)
+class Solution:
+    """A release, as a bit index, for every package and extra that the requirements reach.
+
+    `needs` are the needs of each; `skipped` are the releases that were passed over because their
+    needs cannot be known, as (package, bit index, why).
+    """
+
+    pins: dict[int, int]
+    needs: dict[int, tuple[Need, ...]]
+    skipped: tuple[tuple[int, int, Opaque], ...]
+    decisions: int
+
+
+@dataclass(frozen=True, slots=True)
+class NoSolution:
+    """There is none; `clause` is the root of the derivation that proves it."""
+
+    clause: Clause
+    decisions: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """Neither: `limit` says what stopped the search, "decisions" or "stop"."""
+
+    limit: str
+    decisions: int
+
+
+class _ContradictionError(Exception):
+    def __init__(self, clause: Clause) -> None:
+        self.clause = clause
+
+
+class Search:
+    """One search for the requirements `roots` in a universe.
+
+    `roots` are (position, need) whose packages are settled; the position is what a proof cites.
+    A requirement with extras is several needs with one position. `run` may be used once.
+    `trust_opaque` takes releases whose needs cannot be known as having none: what has no solution
+    even then has none at all, but a solution found then proves nothing.
+    """
+
+    def __init__(
+        self,
+        universe: Universe,
+        roots: Sequence[tuple[int, Need]],
+        *,
+        max_decisions: int = 200_000,
+        should_stop: Callable[[], bool] = lambda: False,
+        trust_opaque: bool = False,
+    ) -> None:
+        self._universe = universe
+        self._packages = universe.packages
+        self._roots = roots
+        self._max_decisions = max_decisions
+        self._should_stop = should_stop
+        self._trust_opaque = trust_opaque
+        # The partial solution. `_history[p]` are (trail position, domain from there on).
+        self._domain: dict[int, int] = {}
+        self._history: dict[int, list[tuple[int, int]]] = {}
+        self._trail: list[tuple[int, int, Clause | None]] = []
+        self._level = 0
+        self._decided: dict[int, int] = {}
+        self._watch: dict[int, list[Clause]] = {}
+        self._queue: list[int] = []
+        # The order of decisions.
+        self._heap: list[tuple[int, int, int, int]] = []
+        self._rank: dict[int, int] = {}
+        self._seen: dict[int, int] = {}
+        self._priority: dict[int, int] = {}
+        self._affected: dict[int, int] = {}
+        self._culprits: dict[int, int] = {}
+        self._postponed: list[int] = []
+        # What was asked and answered.
+        self._needs: dict[int, dict[int, tuple[Need, ...]]] = {}
+        self._covered: dict[tuple[int, int, int], int] = {}
+        self._skipped: list[tuple[int, int, Opaque]] = []
+        self._decisions = 0
+        self._steps = 0
+        self._trying = -1
+
+    def run(self) -> Generator[Missing, None, Solution | NoSolution | Stopped]:
+        """Search. Yields what is missing; resume it once that is known."""
+        try:
+            self._begin()
+            while True:
+                self._propagate()
+                self._apply_postponed()
+                package = self._pick()
+                if package is None:
+                    return self._solution()
+                self._steps += 1
+                if self._decisions >= self._max_decisions:
+                    return Stopped("decisions", self._decisions)
+                if self._steps % 64 == 0 and self._should_stop():
+                    return Stopped("stop", self._decisions)
+                if not self._agree_with_family(package):
+                    index = self._choose(package)
+                    needs = self._ask(package, index)
+                    while isinstance(needs, Missing):
+                        yield needs
+                        if self._should_stop():
+                            return Stopped("stop", self._decisions)
+                        needs = self._ask(package, index)
+                    self._try(package, index, needs)
+        except _ContradictionError as contradiction:
+            return NoSolution(contradiction.clause, self._decisions)
+
+    # -- beginning and end ---------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        for position, need in self._roots:
+            self._see(need.package)
+            self._assert(Clause(((need.package, self._outside(need)),), Root(position)))
+
+    def _solution(self) -> Solution:
+        pins: dict[int, int] = {}
+        needs: dict[int, tuple[Need, ...]] = {}
+        todo = [need.package for _, need in self._roots]
+        while todo:
+            package = todo.pop()
+            if package in pins:
+                continue
+            index = pins[package] = self._decided[package]
+            base = self._packages[package].base
+            needs[package] = self._needs[package][index]
+            todo += [need.package for need in needs[package]]
+            if base != package:
+                todo.append(base)
+        skipped = tuple(entry for entry in self._skipped if entry[0] in pins)
+        return Solution(pins, needs, skipped, self._decisions)
+
+    # -- the partial solution ------------------------------------------------------------------
+
+    def _current(self, package: int) -> int:
+        domain = self._domain.get(package)
+        return self._packages[package].allowed if domain is None else domain
+
+    def _outside(self, need: Need) -> int:
+        """Every state of the needed package that does not satisfy the need, ABSENT included."""
+        package = self._packages[need.package]
+        return (package.existing | ABSENT) & ~need.versions
+
+    def _add(self, clause: Clause) -> None:
+        for package, _ in clause.terms:
+            watching = self._watch.get(package)
+            if watching is None:
+                self._watch[package] = [clause]
+            else:
+                watching.append(clause)
+
+    def _derive(self, package: int, after: int, cause: Clause | None) -> None:
+        before = self._current(package)
+        self._history.setdefault(package, []).append((len(self._trail), after))
+        self._trail.append((package, self._level, cause))
+        self._domain[package] = after
+        newly_ready = before & ABSENT or not after & (after - 1)
+        if newly_ready and not after & ABSENT and package not in self._decided:
+            self._enqueue(package, after)
+        self._queue.append(package)
+
+    def _backjump(self, level: int) -> None:
+        trail, history = self._trail, self._history
+        while trail and trail[-1][1] > level:
+            package, _, cause = trail.pop()
+            steps = history[package]
+            steps.pop()
+            if steps:
+                after = self._domain[package] = steps[-1][1]
+            else:
+                del self._domain[package]
+                after = ABSENT
+            if cause is None:
+                del self._decided[package]
+            if not after & ABSENT and package not in self._decided:
+                self._enqueue(package, after)
+        self._level = level
+
+    # -- propagation and learning --------------------------------------------------------------
+
+    def _propagate(self) -> None:
+        queue, watch, domain = self._queue, self._watch, self._domain
+        packages = self._packages
+        while queue:
+            clauses = watch.get(queue.pop())
+            if clauses is None:
+                continue
+            for clause in reversed(clauses):
+                open_package = -1
+                after = 0
+                for package, mask in clause.terms:
+                    current = domain.get(package)
+                    if current is None:
+                        current = packages[package].allowed
+                    inside = current & mask
+                    if not inside:
+                        break
+                    if inside != current:
+                        if open_package >= 0:
+                            break
+                        open_package, after = package, current ^ inside
+                else:
+                    if open_package < 0:
+                        self._conflict(clause)
+                        break
+                    self._derive(open_package, after, clause)
+
+    def _conflict(self, clause: Clause) -> None:
+        """Learn from a clause all of whose terms hold, and go back to where it first bites."""
+        self._queue.clear()
+        while True:
+            clause = self._learn(clause)
+            open_terms = []
+            for package, mask in clause.terms:
+                current = self._current(package)
+                if not current & mask:
+                    self._queue.extend(member for member, _ in clause.terms)
+                    return
+                if current & ~mask:
+                    open_terms.append((package, current & ~mask))
+            if not open_terms:
+                continue
+            if len(open_terms) == 1:
+                package, after = open_terms[0]
+                self._derive(package, after, clause)
+                self._note_rejection(self._trying, package, clause)
+            else:
+                self._queue.extend(member for member, _ in clause.terms)
+            return
+
+    def _learn(self, clause: Clause) -> Clause:
+        """Resolve a satisfied clause with the causes of its satisfiers; back jump; return it.
+
+        Raises `_ContradictionError` with the clause where it holds before any decision.
+        """
+        packages, trail, history = self._packages, self._trail, self._history
+        while True:
+            latest, mask_there = -1, 0
+            positions = []
+            for package, mask in clause.terms:
+                position = -1
+                if packages[package].allowed & ~mask:
+                    for at, after in history[package]:
+                        if not after & ~mask:
+                            position = at
+                            break
+                positions.append(position)
+                if position > latest:
+                    latest, mask_there = position, mask
+            if latest < 0:
+                raise _ContradictionError(clause)
+            pivot, level, cause = trail[latest]
+            previous = 0
+            for position in positions:
+                if 0 <= position != latest:
+                    previous = max(previous, trail[position][1])
+            cause_mask = 0
+            if cause is not None:
+                cause_mask = next(mask for package, mask in cause.terms if package == pivot)
+                # What the cause alone leaves of the pivot outside the term was ruled out earlier.
+                rest = packages[pivot].allowed & ~cause_mask & ~mask_there
+                if rest:
+                    for at, after in history[pivot]:
+                        if not after & rest:
+                            previous = max(previous, trail[at][1])
+                            break
+            if cause is None or previous < level:
+                self._backjump(previous)
+                if isinstance(clause.cause, Derived):
+                    self._add(clause)
+                return clause
+            terms = dict(clause.terms)
+            for package, mask in cause.terms:
+                other = terms.get(package)
+                if other is None:
+                    terms[package] = mask
+                elif package == pivot:
+                    terms[package] = mask | other
+                else:
+                    terms[package] = mask & other
+            if not packages[pivot].allowed & ~terms[pivot]:
+                del terms[pivot]
+            clause = Clause(tuple(terms.items()), Derived(clause, cause, pivot))
+
+    # -- deciding ------------------------------------------------------------------------------
+
+    def _see(self, package: int) -> None:
+        """Give a package its place in the breadth-first order, the first time it is met."""
+        if package in self._seen:
+            return
+        self._seen[package] = len(self._seen)
+        base = self._packages[package].base
+        if base not in self._rank:
+            self._rank[base] = len(self._rank)
+            for position, accepted in self._packages[base].constraints:
+                outside = self._packages[base].existing & ~accepted
+                if outside:
+                    self._assert(Clause(((base, outside),), Constraint(position)))
+
+    def _enqueue(self, package: int, domain: int) -> None:
+        self._see(package)
+        base = self._packages[package].base
+        single = not domain & (domain - 1)
+        priority = _PINNED if single else self._priority.get(base, _NORMAL)
+        is_extra = int(base != package)
+        heapq.heappush(
+            self._heap,
+            (priority, self._rank[base], is_extra * (1 + self._seen[package]), package),
+        )
+
+    def _pick(self) -> int | None:
+        while self._heap:
+            package = heapq.heappop(self._heap)[3]
+            if package in self._decided or self._current(package) & ABSENT:
+                continue
+            base = self._packages[package].base
+            if base != package and base not in self._decided:
+                self._enqueue(package, self._current(package))
+                return base
+            return package
+        return None
+
+    def _agree_with_family(self, package: int) -> bool:
+        """Bring a base and its required extras to the same versions; say whether that did anything.
+
+        An extra is taken at the release of its base, so what is out for one is out for the other.
+        """
+        owner = self._packages[package].base
+        base_domain = self._current(owner)
+        acted = False
+        for extra in self._packages[owner].family:
+            extra_domain = self._current(extra)
+            if extra_domain & ABSENT:
+                continue
+            cause = Family(owner, extra)
+            gone = extra_domain & ~base_domain
+            if gone:
+                everything = self._packages[owner].existing | ABSENT
+                self._assert(Clause(((extra, gone), (owner, everything & ~gone)), cause))
+                acted = True
+                break
+            if base_domain & ~extra_domain:
+                everything = self._packages[owner].existing | ABSENT
+                self._assert(
+                    Clause(((extra, extra_domain), (owner, everything & ~extra_domain)), cause)
+                )
+                acted = True
+                break
+        if acted and package not in self._decided and not self._current(package) & ABSENT:
+            self._enqueue(package, self._current(package))
+        return acted
+
+    def _assert(self, clause: Clause) -> None:
+        """Add a clause that the next propagation shall look at."""
+        self._add(clause)
+        self._queue.extend(package for package, _ in clause.terms)
+
+    def _choose(self, package: int) -> int:
+        """Return the bit index to try next: preferred releases first, newest (or oldest) first."""
+        facts = self._packages[package]
+        domain = self._current(package)
+        candidates = domain & facts.preferred or domain
+        if facts.lowest:
+            return (candidates & -candidates).bit_length() - 1
+        return candidates.bit_length() - 1
+
+    def _ask(self, package: int, index: int) -> tuple[Need, ...] | Opaque | Missing:
+        asked = self._needs.setdefault(package, {})
+        known = asked.get(index)
+        if known is not None:
+            return known
+        answer = self._universe.load_needs(package, index)
+        if isinstance(answer, Missing):
+            return Missing(answer.pages, answer.metadata, self._hints(package, index))
+        if isinstance(answer, Opaque):
+            if not self._trust_opaque:
+                return answer
+            answer = ()
+        asked[index] = answer
+        return answer
+
+    def _hints(self, package: int, index: int) -> tuple[tuple[int, int], ...]:
+        """Name the releases that come next: twice as many after each rejection."""
+        rejections = self._affected.get(package, 0)
+        if rejections < 2:
+            return ()
+        facts = self._packages[package]
+        domain = self._current(package) & ~(1 << index)
+        hints = []
+        for _ in range(min(HINTS_AT_MOST, 1 << rejections)):
+            candidates = domain & facts.preferred or domain
+            if not candidates:
+                break
+            bit = candidates & -candidates if facts.lowest else 1 << (candidates.bit_length() - 1)
+            hints.append((facts.base, bit.bit_length() - 1))
+            domain &= ~bit
+        return tuple(hints)
+
+    def _try(self, package: int, index: int, needs: tuple[Need, ...] | Opaque) -> None:
+        """Decide a release, or rule it out where its needs cannot be met now."""
+        bit = 1 << index
+        self._trying = package
+        if isinstance(needs, Opaque):
+            self._skipped.append((package, index, needs))
+            self._reject(Clause(((package, bit),), Unknowable(package, bit, needs)), package)
+            return
+        base = self._packages[package].base
+        for need in needs:
+            if self._packages[need.package].base != base:
+                self._see(need.package)
+        for need in needs:
+            if need.package in (base, package):
+                if not need.versions & bit:
+                    cause = SelfExclusion(package, bit, need.text)
+                    self._reject(Clause(((package, bit),), cause), package)
+                    return
+            elif not self._current(need.package) & need.versions:
+                self._reject_alike(package, bit, need)
+                return
+        self._level += 1
+        self._decisions += 1
+        self._decided[package] = index
+        before = self._current(package)
+        self._history.setdefault(package, []).append((len(self._trail), bit))
+        self._trail.append((package, self._level, None))
+        self._domain[package] = bit
+        if before != bit:
+            self._queue.append(package)
+        for need in needs:
+            if need.package not in (base, package):
+                self._require(package, bit, need)
+
+    def _require(self, package: int, bit: int, need: Need) -> None:
+        """Add the clause of a need of a decided release, and follow it at once."""
+        key = (package, need.package, need.versions)
+        outside = self._outside(need)
+        clause = None
+        if not self._covered.get(key, 0) & bit:
+            cause = Needs(package, bit, need.package, need.versions, (need.text,))
+            clause = Clause(((package, bit), (need.package, outside)), cause)
+            self._add(clause)
+            self._covered[key] = self._covered.get(key, 0) | bit
+        before = self._current(need.package)
+        after = before & need.versions
+        if after != before:
+            if clause is None:
+                self._queue.append(package)
+            elif after:
+                self._derive(need.package, after, clause)
+            else:
+                # An earlier need of the same release took what this one asks for.
+                self._queue.append(package)
+
+    def _reject_alike(self, package: int, bit: int, need: Need) -> None:
+        """Rule out, with one clause, every asked-for release whose need is as hopeless."""
+        hopeless_domain = self._current(need.package)
+        versions, accepted = bit, need.versions
+        texts = {need.text: None}
+        for index, needs in self._needs[package].items():
+            own = [n for n in needs if n.package == need.package]
+            if not own:
+                continue
+            wanted = own[0].versions
+            for extra_need in own[1:]:
+                wanted &= extra_need.versions
+            if not wanted & hopeless_domain:
+                versions |= 1 << index
+                accepted |= wanted
+                texts.update((n.text, None) for n in own)
+        outside = (self._packages[need.package].existing | ABSENT) & ~accepted
+        cause = Needs(package, versions, need.package, accepted, tuple(texts))
+        self._reject(Clause(((package, versions), (need.package, outside)), cause), package)
+
+    def _reject(self, clause: Clause, package: int) -> None:
+        self._add(clause)
+        mask = next(mask for member, mask in clause.terms if member == package)
+        before = self._current(package)
+        after = before & ~mask
+        self._note_rejection(package, package, clause)
+        if after:
+            self._derive(package, after, clause)
+        else:
+            self._conflict(clause)
+        if package not in self._decided and not self._current(package) & ABSENT:
+            self._enqueue(package, self._current(package))
+
+    # -- reprioritising ------------------------------------------------------------------------
+
+    def _note_rejection(self, chosen: int, affected: int, clause: Clause) -> None:
+        """Count who is in whose way; move both once it happened often enough."""
+        threshold = REJECTIONS_BEFORE_REPRIORITISING
+        packages = self._packages
+        own = packages[affected].base
+        others = [package for package, _ in clause.terms if packages[package].base != own]
+        if not others and len(clause.terms) > 1:
+            return
+        for package in others:
+            before = self._culprits.get(package, 0)
+            self._culprits[package] = before + 1
+            base = packages[package].base
+            crossed = before + 1 == threshold
+            if crossed and self._priority.get(base, _NORMAL) == _NORMAL:
+                self._priority[base] = _LATE
+                self._postponed.append(package)
+        if chosen < 0:
+            return
+        before = self._affected.get(chosen, 0)
+        self._affected[chosen] = before + 1
+        base = packages[chosen].base
+        if before + 1 == threshold and self._priority.get(base, _NORMAL) != _EARLY:
+            self._priority[base] = _EARLY
+            current = self._domain.get(chosen)
+            if current is not None and not current & ABSENT and chosen not in self._decided:
+                self._enqueue(chosen, current)
+
+    def _apply_postponed(self) -> None:
+        """Take back the decisions on culprits, so that the packages they hindered come first."""
+        if not self._postponed:
+            return
+        for culprit in self._postponed:
+            if culprit in self._decided:
+                for package, level, cause in self._trail:
+                    if package == culprit and cause is None:
+                        self._backjump(level - 1)
+                        break
+            base = self._packages[culprit].base
+            for package in (base, *self._packages[base].family):
+                current = self._domain.get(package)
+                if current is not None and not current & ABSENT and package not in self._decided:
+                    self._enqueue(package, current)
+        self._postponed.clear()

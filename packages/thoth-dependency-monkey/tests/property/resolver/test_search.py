@@ -1,0 +1,150 @@
+"""The search against brute force on random universes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hypothesis import given, settings
+
+from thoth.dependency_monkey.resolver.clauses import Derived, Unknowable
+from thoth.dependency_monkey.resolver.search import NoSolution, Search, Solution, Stopped
+
+from .universes import Requirement, Table, TableUniverse, brute_force, needs_of, tables
+
+if TYPE_CHECKING:
+    from thoth.dependency_monkey.resolver.clauses import Clause
+
+
+def run(search: Search) -> Solution | NoSolution | Stopped:
+    steps = search.run()
+    while True:
+        try:
+            next(steps)
+        except StopIteration as stop:
+            return stop.value
+
+
+def solve(table: Table, requirements: list[Requirement], **options: bool):
+    universe = TableUniverse(table, step_by_step=options.pop("step_by_step", False))
+    return universe, run(Search(universe, universe.roots(requirements), **options))
+
+
+def named_pins(universe: TableUniverse, solution: Solution) -> dict[tuple[str, str], int]:
+    return {
+        (universe.packages[number].name, universe.packages[number].extra): index
+        for number, index in solution.pins.items()
+    }
+
+
+def check_lock(table: Table, requirements: list[Requirement], pins: dict) -> None:
+    """Check a lock against nothing but the table."""
+    reached, todo = set(), list(requirements)
+    while todo:
+        name, extra, accepted = todo.pop()
+        assert pins[name, ""] in accepted
+        for part in {"", extra}:
+            assert pins[name, part] == pins[name, ""]
+            if (name, part) not in reached:
+                reached.add((name, part))
+                needs = needs_of(table, name, part, pins[name, ""])
+                assert needs is not None
+                todo += needs
+    assert reached == set(pins)
+
+
+def leaves(clause: Clause) -> list[Clause]:
+    found, todo, seen = [], [clause], set()
+    while todo:
+        clause = todo.pop()
+        if id(clause) in seen:
+            continue
+        seen.add(id(clause))
+        if isinstance(clause.cause, Derived):
+            todo += [clause.cause.first, clause.cause.second]
+        else:
+            found.append(clause)
+    return found
+
+
+@settings(max_examples=1500, deadline=None)
+@given(tables())
+def test_the_verdict_is_that_of_brute_force_and_the_lock_holds(drawn) -> None:
+    table, requirements = drawn
+    universe, outcome = solve(table, requirements)
+    expected = brute_force(table, requirements, trust=False)
+    if isinstance(outcome, Solution):
+        assert expected
+        check_lock(table, requirements, named_pins(universe, outcome))
+    else:
+        assert isinstance(outcome, NoSolution)
+        assert not expected
+
+
+@settings(max_examples=400, deadline=None)
+@given(tables(opaque=True))
+def test_opaque_releases_are_never_locked_and_decide_no_proof_unseen(drawn) -> None:
+    table, requirements = drawn
+    universe, outcome = solve(table, requirements)
+    assert isinstance(outcome, Solution) == brute_force(table, requirements, trust=False)
+    if isinstance(outcome, Solution):
+        check_lock(table, requirements, named_pins(universe, outcome))
+    elif not any(isinstance(leaf.cause, Unknowable) for leaf in leaves(outcome.clause)):
+        assert not brute_force(table, requirements, trust=True)
+    _, trusting = solve(table, requirements, trust_opaque=True)
+    assert isinstance(trusting, Solution) == brute_force(table, requirements, trust=True)
+
+
+@settings(max_examples=300, deadline=None)
+@given(tables(opaque=True))
+def test_the_same_facts_give_the_same_lock_however_they_arrive(drawn) -> None:
+    table, requirements = drawn
+    eager, first = solve(table, requirements)
+    lazy, second = solve(table, requirements, step_by_step=True)
+    assert type(first) is type(second)
+    if isinstance(first, Solution) and isinstance(second, Solution):
+        assert named_pins(eager, first) == named_pins(lazy, second)
+        assert first.decisions == second.decisions
+
+
+@settings(max_examples=300, deadline=None)
+@given(tables())
+def test_every_derived_clause_of_a_proof_follows_from_its_two_causes(drawn) -> None:
+    table, requirements = drawn
+    universe, outcome = solve(table, requirements)
+    if not isinstance(outcome, NoSolution):
+        return
+    todo, seen = [outcome.clause], set()
+    assert not [t for t in outcome.clause.terms if universe.packages[t[0]].allowed & ~t[1]]
+    while todo:
+        clause = todo.pop()
+        if id(clause) in seen or not isinstance(clause.cause, Derived):
+            continue
+        seen.add(id(clause))
+        first, second = clause.cause.first, clause.cause.second
+        pivot, own = clause.cause.pivot, dict(clause.terms)
+        one, other = dict(first.terms), dict(second.terms)
+        for package, mask in own.items():
+            if package == pivot:
+                assert not mask & ~(one[package] | other[package])
+            else:
+                assert not mask & ~(one.get(package, -1) & other.get(package, -1))
+        for package in one.keys() | other.keys():
+            if package not in own:
+                allowed = universe.packages[package].allowed
+                assert package == pivot
+                assert not allowed & ~(one[package] | other[package])
+        todo += [first, second]
+
+
+def test_a_budget_of_decisions_stops_the_search() -> None:
+    table: Table = {f"p{i}": {1: {"": [(f"p{i + 1}", "", frozenset({1}))]}} for i in range(50)}
+    table["p50"] = {1: {"": []}}
+    universe = TableUniverse(table)
+    roots = universe.roots([("p0", "", frozenset({1}))])
+    assert run(Search(universe, roots, max_decisions=10)) == Stopped("decisions", 10)
+
+
+def test_a_caller_can_stop_the_search() -> None:
+    universe = TableUniverse({"p": {1: {"": []}}}, step_by_step=True)
+    search = Search(universe, universe.roots([("p", "", frozenset({1}))]), should_stop=lambda: True)
+    assert run(search) == Stopped("stop", 0)
