@@ -1,0 +1,53 @@
+"""What the lock writers share: the files of a release that can be checked by their hash."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from thoth.dependency_monkey.errors import Problem, RequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from thoth.dependency_monkey.validation.result import LockedArtifact, LockedRelease
+
+PUBLIC_INDEX = "https://pypi.org/simple/"
+_SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
+
+
+class MissingHashError(RequestError):
+    """A lock cannot be written with hashes, since the index gives none for some releases.
+
+    `releases` lists them as "name version", in the order of the lock.
+    """
+
+    def __init__(self, releases: Sequence[str]) -> None:
+        self.releases = tuple(releases)
+        super().__init__(
+            *(
+                Problem(
+                    f"The index gives no SHA-256 for any file of {release} that the target can use",
+                    "Ask for --output-format json or text, or use an index that gives hashes.",
+                )
+                for release in self.releases
+            )
+        )
+
+
+def hashed_files(lock: Sequence[LockedRelease]) -> dict[str, tuple[LockedArtifact, ...]]:
+    """Return by package name, sorted, the locked files that have a SHA-256.
+
+    Raises `MissingHashError` where a release has no such file.
+    """
+    files = {
+        release.name: tuple(
+            artifact
+            for artifact in release.artifacts
+            if artifact.sha256 is not None and _SHA256.fullmatch(artifact.sha256)
+        )
+        for release in sorted(lock, key=lambda release: release.name)
+    }
+    if without := [f"{entry.name} {entry.version}" for entry in lock if not files[entry.name]]:
+        raise MissingHashError(without)
+    return files
