@@ -1,0 +1,104 @@
+"""The settings of Dependency Monkey: every `THOTH_*` variable that this distribution reads.
+
+Read when a `Settings` is made, never at import. `THOTH_DATA_DIR` and whatever else concerns the
+knowledge graph and the documents belongs to `thoth.storages.settings`.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from thoth.dependency_monkey.errors import Problem, RequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+DEFAULT_MAX_AGE = 600.0
+LONGEST_MAX_AGE = 366 * 86_400.0
+DEFAULT_TIMEOUT = 60.0
+LONGEST_TIMEOUT = 3_600.0
+
+_ON = frozenset({"1", "true", "yes", "on"})
+_OFF = frozenset({"0", "false", "no", "off", ""})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the environment says.
+
+    `index_url` and `extra_index_urls` are texts as given, or None where the variable is not set; a
+    variable that is set to nothing means "no extra indexes", which an unset one does not.
+    `max_age` is how old, in seconds, a known page may be; `timeout` how many seconds a validation
+    may take; `offline` forbids the network.
+    """
+
+    index_url: str | None = None
+    extra_index_urls: tuple[str, ...] | None = None
+    max_age: float = DEFAULT_MAX_AGE
+    timeout: float = DEFAULT_TIMEOUT
+    offline: bool = False
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:
+        """Read the settings; every bad one is named in the `RequestError` that is raised."""
+        environ = os.environ if environ is None else environ
+        problems: list[Problem] = []
+        extra = environ.get("THOTH_EXTRA_INDEX_URL")
+        settings = cls(
+            index_url=environ.get("THOTH_INDEX_URL", "").strip() or None,
+            extra_index_urls=None if extra is None else tuple(extra.split()),
+            max_age=_seconds(
+                environ, "THOTH_MAX_AGE", DEFAULT_MAX_AGE, 0.0, LONGEST_MAX_AGE, problems
+            ),
+            timeout=_seconds(
+                environ, "THOTH_TIMEOUT", DEFAULT_TIMEOUT, 1.0, LONGEST_TIMEOUT, problems
+            ),
+            offline=_switch(environ, "THOTH_OFFLINE", problems),
+        )
+        if problems:
+            raise RequestError(*problems)
+        return settings
+
+
+def _seconds(
+    environ: Mapping[str, str],
+    name: str,
+    default: float,
+    least: float,
+    most: float,
+    problems: list[Problem],
+) -> float:
+    text = environ.get(name, "").strip()
+    if not text:
+        return default
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if least <= seconds <= most:
+        return seconds
+    problems.append(
+        Problem(
+            f"{text[:40]!r} is not a number of seconds from {least:.0f} to {most:.0f}",
+            f"Set it to such a number, or unset it for the default of {default:.0f}.",
+            source=name,
+        )
+    )
+    return default
+
+
+def _switch(environ: Mapping[str, str], name: str, problems: list[Problem]) -> bool:
+    text = environ.get(name, "").strip().lower()
+    if text in _ON or text in _OFF:
+        return text in _ON
+    problems.append(
+        Problem(
+            f"{text[:40]!r} is neither on nor off",
+            "Set it to 1, true, yes or on; or to 0, false, no or off; or unset it.",
+            source=name,
+        )
+    )
+    return False
