@@ -71,8 +71,153 @@ class ServerStartError(EmbeddedServerError):
     """The server ended, or its supervisor did, before it accepted connections."""
 
 
+class ServerVersionError(ServerStartError):
+    """The data directory was made by another major version of PostgreSQL than the programs'."""
+
+
 class ServerTimeoutError(EmbeddedServerError):
     """The server did not accept connections within the time allowed."""
 
 
 # --- end of the embedded server ------------------------------------------------------------------
+
+
+# --- settings and the knowledge graph ------------------------------------------------------------
+
+
+class SettingsError(StoragesError, ValueError):
+    """A setting cannot be understood.
+
+    `variable` is the environment variable, `value` what it holds (None where that is a secret),
+    `expected` what it may hold.
+    """
+
+    def __init__(self, variable: str, value: str | None, expected: str) -> None:
+        super().__init__(variable, value, expected)
+        self.variable = variable
+        self.value = value
+        self.expected = expected
+
+    def __str__(self) -> str:
+        """Name the variable, what is wrong with it and what it may hold."""
+        shown = "a value that is not shown" if self.value is None else repr(self.value[:100])
+        return f"{self.variable} is {shown}, but must be {self.expected}. Correct or unset it."
+
+
+class NotFoundError(StoragesError):
+    """What was asked for is not stored. `what` names it, `remedy` says what to do about it."""
+
+    def __init__(self, what: str, remedy: str = "") -> None:
+        super().__init__(what, remedy)
+        self.what = what
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        """Name what is missing, and the remedy where there is one."""
+        return f"Not found: {self.what}. {self.remedy}".rstrip()
+
+
+class NotConnectedError(StoragesError):
+    """The adapter was used before `connect()` or after `disconnect()`. `adapter` names it."""
+
+    def __init__(self, adapter: str) -> None:
+        super().__init__(adapter)
+        self.adapter = adapter
+
+    def __str__(self) -> str:
+        """Name the adapter and the remedy."""
+        return f"{self.adapter} is not connected. Call connect() first, or use it in a with block."
+
+
+class AlreadyConnectedError(StoragesError):
+    """`connect()` was called on a connected adapter. `adapter` names it."""
+
+    def __init__(self, adapter: str) -> None:
+        super().__init__(adapter)
+        self.adapter = adapter
+
+    def __str__(self) -> str:
+        """Name the adapter and the remedy."""
+        return f"{self.adapter} is connected already. Call disconnect() before connecting again."
+
+
+class InvalidRecordError(StoragesError, ValueError):
+    """A value cannot be stored; nothing of its batch was written.
+
+    `field` names the value, `value` shows it, `problem` says what is wrong with it.
+    """
+
+    def __init__(self, field: str, value: object, problem: str) -> None:
+        super().__init__(field, value, problem)
+        self.field = field
+        self.value = value
+        self.problem = problem
+
+    def __str__(self) -> str:
+        """Name the field, what is wrong and the value, shortened."""
+        return f"{self.field} {self.problem}: {ascii(self.value)[:100]}. Nothing was written."
+
+
+class DatabaseError(StoragesError):
+    """The database did not do what was asked.
+
+    `server` says where it is (never a password), `detail` what it said, `sqlstate` its code (None
+    where it gave none), `remedy` what the reader can do about it.
+    """
+
+    remedy = "Its log may say more."
+
+    def __init__(self, server: str, detail: str, sqlstate: str | None = None) -> None:
+        super().__init__(server, detail, sqlstate)
+        self.server = server
+        self.detail = detail
+        self.sqlstate = sqlstate
+
+    def __str__(self) -> str:
+        """Name the server, what it said and the remedy, in one line."""
+        code = "" if self.sqlstate is None else f" (SQLSTATE {self.sqlstate})"
+        detail = " ".join(self.detail.split()).rstrip(".")
+        return f"The knowledge graph at {self.server}: {detail}{code}. {self.remedy}"
+
+
+class DatabaseUnreachableError(DatabaseError):
+    """No connection could be made, or it was lost; the next call connects anew."""
+
+    remedy = (
+        "See that the server runs and that KNOWLEDGE_GRAPH_HOST, _PORT, _USER, _PASSWORD and "
+        "_DATABASE name it, then try again."
+    )
+
+
+class DatabaseBusyError(DatabaseError):
+    """A time limit was hit: a lock, a statement or a free connection took too long."""
+
+    remedy = "Try again when the other work on this database is done."
+
+
+class DatabaseRefusedError(DatabaseError):
+    """The server refused a statement: a right is missing, its disk is full, it is read-only ..."""
+
+    remedy = "See the rights of KNOWLEDGE_GRAPH_USER and the log of the server."
+
+
+class SchemaMismatchError(DatabaseError):
+    """The tables are not those that this code works with.
+
+    `found` is the database's revision (None: it has no tables of ours), `expected` the code's.
+    """
+
+    def __init__(self, server: str, found: str | None, expected: str) -> None:
+        super().__init__(server, f"its schema is {found or 'missing'}, not {expected}")
+        self.found = found
+        self.expected = expected
+        newer = found is not None and found > expected
+        self.remedy = (
+            "The database was made by a newer release: upgrade thoth-storages, or name another "
+            "database with KNOWLEDGE_GRAPH_DATABASE or THOTH_DATA_DIR."
+            if newer
+            else "Call GraphDatabase.initialize_schema(), which creates and upgrades it."
+        )
+
+
+# --- end of settings and the knowledge graph -----------------------------------------------------
