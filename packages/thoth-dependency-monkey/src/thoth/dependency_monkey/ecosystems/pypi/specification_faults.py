@@ -152,44 +152,44 @@ def _option(name: str, offset: int) -> LineError:
     )
 
 
-_SLIPS: tuple[tuple[re.Pattern[str], str, str], ...] = (
+_SLIPS = (
     (
-        re.compile(r"~=[ \t]*v?[0-9]+(?![0-9.!])"),
+        r"~=[ \t]*v?[0-9]+(?![0-9.!])",
         "~= needs a version of at least two numbers",
         "Write ~=1.0 rather than ~=1, or use >=.",
     ),
     (
-        re.compile(r"(?:>=|<=|~=|<|>)[ \t]*+v?[0-9.!]*\.\*"),
+        r"(?:>=|<=|~=|<|>)[ \t]*+v?[0-9.!]*\.\*",
         "the suffix .* goes with == and != only",
         "Write the version without .*, or use == or !=.",
     ),
     (
-        re.compile(r"[=!]=[ \t]*+[0-9.!]++[^ \t,;)<>=!~*]+\.\*"),
+        r"[=!]=[ \t]*+[0-9.!]++[^ \t,;)<>=!~*]+\.\*",
         "the suffix .* goes with plain release numbers only",
         "Write it after the release numbers, such as ==1.4.*.",
     ),
     (
-        re.compile(r"(?:>=|<=|~=|<|>)[ \t]*+[0-9][^ \t,;)<>=!~+]*+\+"),
+        r"(?:>=|<=|~=|<|>)[ \t]*+[0-9][^ \t,;)<>=!~+]*+\+",
         "a local version goes with == and != only",
         "Remove the part from + on, or use ==.",
     ),
     (
-        re.compile(r"=[<>]|><|<>"),
+        r"=[<>]|><|<>",
         "this is not a version operator",
         "Write >=, <= or !=.",
     ),
     (
-        re.compile(r"(?<![=<>!~])=(?![=<>])"),
+        r"(?<![=<>!~])=(?![=<>])",
         "a single = is not a version operator",
         "Write ==.",
     ),
     (
-        re.compile(r"\^"),
+        r"\^",
         "^ is not a version operator",
         "Write a range, such as >=1.4,<2.",
     ),
     (
-        re.compile(r"[<>=!~]++[ \t]*+(?!v?[0-9])"),
+        r"[<>=!~]++[ \t]*+(?!v?[0-9])",
         "the operator is not followed by a version (PEP 440)",
         "Write a version that starts with a number, such as >=1.4.",
     ),
@@ -217,7 +217,8 @@ def explain_syntax(text: str, masked: str, rest: int, error: InvalidRequirement)
     offset = min(span[1] if span else rest, len(text))
     if offset <= end:
         for pattern, message, remedy in _SLIPS:
-            if found := pattern.search(masked, rest, end):
+            # Compiled when a slip is made, since most programs that import this make none.
+            if found := re.compile(pattern).search(masked, rest, end):
                 return LineError(message, remedy, found.start())
         if found := _NEXT_CLAUSE.search(masked, rest, end):
             return LineError(
