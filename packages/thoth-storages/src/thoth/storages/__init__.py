@@ -1,1 +1,74 @@
-"""Thoth Storages: the knowledge graph and the documents of Thoth."""
+"""Thoth Storages: the knowledge graph and the documents of Thoth.
+
+Names are imported when they are first used, so that importing the package costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from thoth.storages.exceptions import (
+        AlreadyConnectedError,
+        DatabaseBusyError,
+        DatabaseError,
+        DatabaseRefusedError,
+        DatabaseUnreachableError,
+        EmbeddedServerError,
+        InvalidRecordError,
+        NotConnectedError,
+        NotFoundError,
+        SchemaMismatchError,
+        SettingsError,
+        StoragesError,
+    )
+    from thoth.storages.graph.database import GraphDatabase
+    from thoth.storages.graph.queries.artifact_metadata import ArtifactMetadataStore
+    from thoth.storages.graph.queries.pages import PageStore
+    from thoth.storages.graph.records import ArtifactMetadataRecord, PageRecord
+    from thoth.storages.settings import GraphServer, StoragesSettings
+
+__all__ = [
+    "AlreadyConnectedError",
+    "ArtifactMetadataRecord",
+    "ArtifactMetadataStore",
+    "DatabaseBusyError",
+    "DatabaseError",
+    "DatabaseRefusedError",
+    "DatabaseUnreachableError",
+    "EmbeddedServerError",
+    "GraphDatabase",
+    "GraphServer",
+    "InvalidRecordError",
+    "NotConnectedError",
+    "NotFoundError",
+    "PageRecord",
+    "PageStore",
+    "SchemaMismatchError",
+    "SettingsError",
+    "StoragesError",
+    "StoragesSettings",
+]
+
+_HOMES = {
+    "ArtifactMetadataRecord": "graph.records",
+    "ArtifactMetadataStore": "graph.queries.artifact_metadata",
+    "GraphDatabase": "graph.database",
+    "GraphServer": "settings",
+    "PageRecord": "graph.records",
+    "PageStore": "graph.queries.pages",
+    "StoragesSettings": "settings",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    home = import_module(f"{__name__}.{_HOMES.get(name, 'exceptions')}")
+    value = globals()[name] = getattr(home, name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

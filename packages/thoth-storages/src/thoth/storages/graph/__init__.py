@@ -1,0 +1,1 @@
+"""The knowledge graph: its connection, tables, migrations and query families."""

@@ -1,0 +1,271 @@
+"""Connections to the server of the knowledge graph: a small bounded pool, and typed errors.
+
+The stores speak psycopg through this pool, not SQLAlchemy: importing SQLAlchemy costs more time
+than a whole warm validation, so only what changes the schema imports it. There is one pool of
+connections; nothing else connects, except migrations, which are rare.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+import psycopg
+from psycopg import errors
+
+from thoth.storages.exceptions import (
+    DatabaseBusyError,
+    DatabaseError,
+    DatabaseRefusedError,
+    DatabaseUnreachableError,
+    SchemaMismatchError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MAX_CONNECTIONS = 8
+"""At most so many connections a pool; a further caller waits."""
+WAIT_SECONDS = 30.0
+"""How long a caller waits for a free connection before `DatabaseBusyError`."""
+CONNECT_SECONDS = 10
+"""How long making a connection may take."""
+STATEMENT_SECONDS = 60
+"""How long a statement may run."""
+LOCK_SECONDS = 30
+"""How long a statement may wait for a lock."""
+
+Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
+ConnectionParameters: TypeAlias = dict[str, Any]
+
+_logger = logging.getLogger("thoth.storages.graph.queries")
+_SESSION = {
+    "application_name": "thoth",
+    "client_encoding": "utf8",
+    "connect_timeout": CONNECT_SECONDS,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+    "options": (
+        f"-c TimeZone=UTC -c statement_timeout={STATEMENT_SECONDS}s -c lock_timeout={LOCK_SECONDS}s"
+        f" -c idle_in_transaction_session_timeout={STATEMENT_SECONDS}s"
+    ),
+}
+_BUSY = (errors.LockNotAvailable, errors.QueryCanceled, errors.TransactionRollback)
+_NO_SCHEMA = (
+    errors.UndefinedTable,
+    errors.UndefinedColumn,
+    errors.InvalidCatalogName,
+    errors.InvalidSchemaName,
+)
+_LOST = (
+    errors.AdminShutdown,
+    errors.CrashShutdown,
+    errors.CannotConnectNow,
+    errors.DatabaseDropped,
+    errors.IdleInTransactionSessionTimeout,
+)
+
+
+class ParametersSource(Protocol):
+    """Gives psycopg's connection parameters.
+
+    With `renew`, a connection could not be made with the former ones.
+    """
+
+    def __call__(self, *, renew: bool = False) -> ConnectionParameters:
+        """Return the parameters."""
+        ...
+
+
+class Statistics:
+    """What an adapter did since it was made."""
+
+    def __init__(self) -> None:
+        self.connections = 0
+        self.statements = 0
+        self.seconds = 0.0
+        self._lock = threading.Lock()
+
+    def count_connection(self) -> None:
+        """Count a connection that was made."""
+        with self._lock:
+            self.connections += 1
+
+    def count_statement(self, seconds: float) -> None:
+        """Count a statement and the time that it took."""
+        with self._lock:
+            self.statements += 1
+            self.seconds += seconds
+
+    def as_dict(self) -> dict[str, int | float]:
+        """Return the figures by name; times in seconds."""
+        with self._lock:
+            return {
+                "connections": self.connections,
+                "statements": self.statements,
+                "statement_seconds": round(self.seconds, 6),
+            }
+
+
+class ConnectionPool:
+    """At most `MAX_CONNECTIONS` connections, made when they are needed; safe for threads.
+
+    `server` names the server in errors. `expected` is the schema revision that this code works
+    with. Not to be used across a fork.
+    """
+
+    def __init__(
+        self,
+        parameters: ParametersSource,
+        *,
+        server: str,
+        expected: str,
+        statistics: Statistics,
+        debug_queries: bool = False,
+    ) -> None:
+        self._parameters = parameters
+        self._server = server
+        self._expected = expected
+        self._statistics = statistics
+        self._debug_queries = debug_queries
+        self._idle: list[Connection] = []
+        self._lock = threading.Lock()
+        self._places = threading.BoundedSemaphore(MAX_CONNECTIONS)
+        self._closed = False
+
+    @contextmanager
+    def connection(self) -> Iterator[Connection]:
+        """Lend a connection in autocommit mode; errors of psycopg leave as ours.
+
+        Raises `DatabaseUnreachableError`, `DatabaseBusyError`, `SchemaMismatchError` or
+        `DatabaseRefusedError`.
+        """
+        if not self._places.acquire(timeout=WAIT_SECONDS):
+            raise DatabaseBusyError(self._server, f"no free connection in {WAIT_SECONDS:g} seconds")
+        try:
+            connection = self._take()
+            try:
+                yield connection
+            except psycopg.Error as error:
+                raise self.translated(error, connection) from error
+            finally:
+                self._give_back(connection)
+        finally:
+            self._places.release()
+
+    def open(self, *, dbname: str | None = None, autocommit: bool = True) -> Connection:
+        """Make a connection outside the pool, for the caller to close.
+
+        Raises `SchemaMismatchError` where the server has no such database (`initialize_schema()`
+        creates it), `DatabaseUnreachableError` where there is no server, or it refuses us.
+        """
+        parameters = self._parameters()
+        try:
+            return self._connect(parameters, dbname, autocommit=autocommit)
+        except psycopg.OperationalError as error:
+            if dbname is None and self._is_database_missing(parameters):
+                raise SchemaMismatchError(self._server, None, self._expected) from error
+            renewed = self._parameters(renew=True)
+            try:
+                return self._connect(renewed, dbname, autocommit=autocommit)
+            except psycopg.OperationalError as second:
+                raise DatabaseUnreachableError(self._server, str(second)) from second
+
+    def close(self) -> None:
+        """Close every idle connection now, those in use when they come back."""
+        with self._lock:
+            self._closed = True
+        self._close_idle()
+
+    def translated(self, error: psycopg.Error, connection: Connection) -> DatabaseError:
+        """Turn an error of psycopg into ours; forget idle connections where the server is gone."""
+        detail, sqlstate = str(error) or type(error).__name__, error.sqlstate
+        if connection.closed or isinstance(error, _LOST):
+            self._close_idle()
+            return DatabaseUnreachableError(self._server, detail, sqlstate)
+        if isinstance(error, _BUSY):
+            return DatabaseBusyError(self._server, detail, sqlstate)
+        if isinstance(error, _NO_SCHEMA):
+            return SchemaMismatchError(self._server, None, self._expected)
+        return DatabaseRefusedError(self._server, detail, sqlstate)
+
+    def _take(self) -> Connection:
+        with self._lock:
+            if self._idle:
+                return self._idle.pop()
+        return self.open()
+
+    def _give_back(self, connection: Connection) -> None:
+        if connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE:
+            with self._lock:
+                if not self._closed:
+                    self._idle.append(connection)
+                    return
+        connection.close()
+
+    def _close_idle(self) -> None:
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+
+    def _connect(
+        self, parameters: ConnectionParameters, dbname: str | None, *, autocommit: bool
+    ) -> Connection:
+        chosen = {**_SESSION, **parameters}
+        if dbname is not None:
+            chosen["dbname"] = dbname
+        connection = psycopg.connect(
+            **chosen, autocommit=autocommit, cursor_factory=self._cursor_class()
+        )
+        self._statistics.count_connection()
+        return connection
+
+    def _cursor_class(self) -> type[psycopg.Cursor[tuple[Any, ...]]]:
+        statistics, debug = self._statistics, self._debug_queries
+
+        class CountingCursor(psycopg.Cursor[tuple[Any, ...]]):
+            """Counts statements and, where asked, logs their text (never their values)."""
+
+            def execute(self, query: Any, *args: Any, **kwargs: Any) -> Any:
+                with _timed(statistics, query if debug else None):
+                    return super().execute(query, *args, **kwargs)
+
+            def executemany(self, query: Any, *args: Any, **kwargs: Any) -> None:
+                with _timed(statistics, query if debug else None):
+                    super().executemany(query, *args, **kwargs)
+
+        return CountingCursor
+
+    def _is_database_missing(self, parameters: ConnectionParameters) -> bool:
+        """Whether the server answers but lacks the database; independent of its language."""
+        wanted = parameters.get("dbname", "postgres")
+        for maintenance in ("postgres", "template1"):
+            if maintenance == wanted:
+                continue
+            try:
+                with self._connect(parameters, maintenance, autocommit=True) as connection:
+                    found = connection.execute(
+                        "SELECT FROM pg_database WHERE datname = %s", (wanted,)
+                    ).fetchone()
+            except psycopg.Error:
+                continue
+            return found is None
+        return False
+
+
+@contextmanager
+def _timed(statistics: Statistics, query: object | None) -> Iterator[None]:
+    started = time.perf_counter()
+    try:
+        yield
+    finally:
+        seconds = time.perf_counter() - started
+        statistics.count_statement(seconds)
+        if query is not None:
+            _logger.info("%.1f ms: %s", seconds * 1000, " ".join(str(query).split()))

@@ -1,0 +1,157 @@
+"""The settings of Thoth Storages, read from the environment when an object is made.
+
+Nothing is read at import. A variable that is set to nothing counts as not set.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from thoth.storages.exceptions import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MAX_PORT = 65_535
+MAX_LINGER_SECONDS = 86_400.0
+_TRUE = frozenset({"1", "true", "yes", "on"})
+_FALSE = frozenset({"0", "false", "no", "off", ""})
+
+
+class GraphServer(msgspec.Struct, frozen=True, kw_only=True):
+    """A PostgreSQL server that somebody runs, and the database on it.
+
+    `host` is a name, an address, or the absolute path of a socket's directory. `ssl_disabled`
+    switches TLS off; otherwise libpq decides (TLS where the server offers it; `PGSSLMODE` and
+    `PGSSLROOTCERT` ask for more).
+    """
+
+    host: str = "localhost"
+    port: int = 5432
+    user: str = "postgres"
+    password: str = "postgres"  # noqa: S105 - the published default of KNOWLEDGE_GRAPH_PASSWORD
+    database: str = "postgres"
+    ssl_disabled: bool = False
+
+    def __repr__(self) -> str:
+        """Everything but the password."""
+        return f"GraphServer({self.user}@{self.host}:{self.port}/{self.database})"
+
+
+class StoragesSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What this distribution can be told.
+
+    `server` is None where the embedded server is meant. `data_dir` holds the embedded database
+    and the local documents. `pg_bindir` names other PostgreSQL programs than the wheel's.
+    `pg_user` is the operating system user of the embedded server when root starts it.
+    `pg_linger` is how long, in seconds, it stays after its last user.
+    """
+
+    data_dir: Path
+    server: GraphServer | None = None
+    pg_bindir: Path | None = None
+    pg_user: str | None = None
+    pg_linger: float = 60.0
+    debug_queries: bool = False
+    log_stats: bool = False
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] | None = None) -> StoragesSettings:
+        """Read the variables of `environ` (default: this process's environment).
+
+        Raises `SettingsError` naming the variable that holds a bad value.
+        """
+        variables = _Variables(os.environ if environ is None else environ)
+        return cls(
+            data_dir=_data_dir(variables),
+            server=_server(variables),
+            pg_bindir=variables.path("THOTH_PG_BINDIR"),
+            pg_user=variables.text("THOTH_PG_USER"),
+            pg_linger=variables.number("THOTH_PG_LINGER", 60.0, maximum=MAX_LINGER_SECONDS),
+            debug_queries=variables.boolean("THOTH_STORAGES_DEBUG_QUERIES"),
+            log_stats=variables.boolean("THOTH_STORAGES_LOG_STATS"),
+        )
+
+
+class _Variables:
+    """Typed reading of environment variables."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+
+    def text(self, name: str, *, secret: bool = False) -> str | None:
+        value = self._environ.get(name, "")
+        if not value.isprintable():
+            raise SettingsError(name, None if secret else value, "printable text")
+        return value or None
+
+    def path(self, name: str) -> Path | None:
+        value = self.text(name)
+        if value is None:
+            return None
+        return Path(value).absolute()
+
+    def boolean(self, name: str) -> bool:
+        value = self._environ.get(name, "")
+        lowered = value.strip().lower()
+        if lowered in _TRUE:
+            return True
+        if lowered in _FALSE:
+            return False
+        raise SettingsError(name, value, "1, true, yes or on, or 0, false, no, off or empty")
+
+    def number(self, name: str, default: float, *, maximum: float) -> float:
+        value = self.text(name)
+        if value is None:
+            return default
+        try:
+            number = float(value)
+        except ValueError:
+            number = -1.0
+        if not 0 <= number <= maximum:
+            raise SettingsError(name, value, f"a number of seconds from 0 to {maximum:g}")
+        return number
+
+    def port(self, name: str, default: int) -> int:
+        value = self.text(name)
+        if value is None:
+            return default
+        if not (value.isascii() and value.isdigit() and 0 < int(value[:9]) <= MAX_PORT):
+            raise SettingsError(name, value, f"a port from 1 to {MAX_PORT}")
+        return int(value)
+
+    def given(self, *names: str) -> bool:
+        return any(self._environ.get(name) for name in names)
+
+
+def _server(variables: _Variables) -> GraphServer | None:
+    prefix = "KNOWLEDGE_GRAPH_"
+    parts = ("HOST", "PORT", "USER", "PASSWORD", "DATABASE", "SSL_DISABLED")
+    if not variables.given(*(prefix + part for part in parts)):
+        return None
+    published = GraphServer()
+    return GraphServer(
+        host=variables.text(prefix + "HOST") or published.host,
+        port=variables.port(prefix + "PORT", published.port),
+        user=variables.text(prefix + "USER") or published.user,
+        password=variables.text(prefix + "PASSWORD", secret=True) or published.password,
+        database=variables.text(prefix + "DATABASE") or published.database,
+        ssl_disabled=variables.boolean(prefix + "SSL_DISABLED"),
+    )
+
+
+def _data_dir(variables: _Variables) -> Path:
+    named = variables.path("THOTH_DATA_DIR")
+    if named is not None:
+        return named
+    if os.geteuid() == 0:
+        return Path("/var/lib/thoth")
+    base = variables.text("XDG_DATA_HOME")
+    if base is not None and Path(base).is_absolute():
+        return Path(base) / "thoth"
+    home = variables.path("HOME") or Path.home()
+    return home / ".local" / "share" / "thoth"
