@@ -16,6 +16,7 @@ from thoth.dependency_monkey.errors import Problem, RequestError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+PUBLIC_INDEX_URL = "https://pypi.org/simple/"
 DEFAULT_MAX_AGE = 600.0
 LONGEST_MAX_AGE = 366 * 86_400.0
 DEFAULT_TIMEOUT = 60.0

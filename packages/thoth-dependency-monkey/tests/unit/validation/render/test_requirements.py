@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from thoth.dependency_monkey.errors import RequestError
-from thoth.dependency_monkey.validation.render.locked import MissingHashError
+from thoth.dependency_monkey.validation.render.locked import UnwritableLockError
 from thoth.dependency_monkey.validation.render.requirements import render_requirements
 from thoth.dependency_monkey.validation.result import LockedArtifact
 
@@ -73,7 +73,7 @@ def test_a_release_without_any_hash_is_refused_by_name(release, target):
         release("six", "1.17.0", artifacts=(artifact("six.whl", None),)),
         release("wheel", "0.45", artifacts=()),
     )
-    with pytest.raises(MissingHashError, match="SHA-256") as refused:
+    with pytest.raises(UnwritableLockError, match="SHA-256") as refused:
         render_requirements(lock, target)
     assert isinstance(refused.value, RequestError)
     assert refused.value.releases == ("six 1.17.0", "wheel 0.45")
@@ -89,7 +89,7 @@ def test_a_file_without_hash_is_left_out_where_another_has_one(release, target):
 @pytest.mark.parametrize("hostile", ["", "a", "A" * 64, "a" * 64 + "\n-r /etc/passwd"])
 def test_what_is_no_sha256_never_reaches_the_file(hostile, release, target):
     lock = (release("six", "1.17.0", artifacts=(artifact("six.whl", hostile),)),)
-    with pytest.raises(MissingHashError):
+    with pytest.raises(UnwritableLockError):
         render_requirements(lock, target)
 
 

@@ -14,13 +14,14 @@ from thoth.dependency_monkey.ecosystems.pypi.index.credentials import (
     canonical_index_url,
 )
 from thoth.dependency_monkey.errors import Problem, RequestError
+from thoth.dependency_monkey.settings import PUBLIC_INDEX_URL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from thoth.dependency_monkey.settings import Settings
 
-PUBLIC_INDEX = NamedUrl("https://pypi.org/simple/", "the default", "pypi")
+_PUBLIC = NamedUrl(PUBLIC_INDEX_URL, "the default", "pypi")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ def discover_indexes(
         if default is not None and extras is not None:
             break
     if closed is None:
-        default = default or PUBLIC_INDEX
+        default = default or _PUBLIC
     named = [*(extras or ()), *([default] if default else ())]
     if not named:
         raise RequestError(
@@ -131,7 +132,7 @@ def _canonical(named: Sequence[NamedUrl]) -> tuple[ConfiguredIndex, ...]:
             ) from None
         if url in indexes:
             continue
-        name = _unused(PUBLIC_INDEX.name if url == PUBLIC_INDEX.text else index.name, url, names)
+        name = _unused(_PUBLIC.name if url == PUBLIC_INDEX_URL else index.name, url, names)
         names.add(name)
         indexes[url] = ConfiguredIndex(name, url, credentials, index.origin)
     return tuple(indexes.values())

@@ -12,23 +12,22 @@ if TYPE_CHECKING:
 
     from thoth.dependency_monkey.validation.result import LockedArtifact, LockedRelease
 
-PUBLIC_INDEX = "https://pypi.org/simple/"
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
-class MissingHashError(RequestError):
-    """A lock cannot be written with hashes, since the index gives none for some releases.
+class UnwritableLockError(RequestError):
+    """A lock cannot be written in the format that was asked for.
 
-    `releases` lists them as "name version", in the order of the lock.
+    `releases` lists those at fault as "name version", in the order of the lock.
     """
 
-    def __init__(self, releases: Sequence[str]) -> None:
+    def __init__(self, message: str, releases: Sequence[str]) -> None:
         self.releases = tuple(releases)
         super().__init__(
             *(
                 Problem(
-                    f"The index gives no SHA-256 for any file of {release} that the target can use",
-                    "Ask for --output-format json or text, or use an index that gives hashes.",
+                    f"{release}: {message}",
+                    "Ask for the lock as json or text, or use an index that gives more.",
                 )
                 for release in self.releases
             )
@@ -38,7 +37,7 @@ class MissingHashError(RequestError):
 def hashed_files(lock: Sequence[LockedRelease]) -> dict[str, tuple[LockedArtifact, ...]]:
     """Return by package name, sorted, the locked files that have a SHA-256.
 
-    Raises `MissingHashError` where a release has no such file.
+    Raises `UnwritableLockError` where a release has no such file.
     """
     files = {
         release.name: tuple(
@@ -49,5 +48,5 @@ def hashed_files(lock: Sequence[LockedRelease]) -> dict[str, tuple[LockedArtifac
         for release in sorted(lock, key=lambda release: release.name)
     }
     if without := [f"{entry.name} {entry.version}" for entry in lock if not files[entry.name]]:
-        raise MissingHashError(without)
+        raise UnwritableLockError("the index gives no SHA-256 for any usable file", without)
     return files

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from thoth.dependency_monkey.settings import PUBLIC_INDEX_URL
 from thoth.dependency_monkey.validation.render.escape import visible
-from thoth.dependency_monkey.validation.render.locked import PUBLIC_INDEX, hashed_files
+from thoth.dependency_monkey.validation.render.locked import hashed_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,7 +23,7 @@ def render_requirements(lock: Sequence[LockedRelease], target: ResultTarget) -> 
     they ask for is pinned on a line of its own. Indexes are named only where a release comes from
     another than the public one, and never with credentials.
 
-    Raises `MissingHashError` where a release has no file with a SHA-256.
+    Raises `UnwritableLockError` where a release has no file with a SHA-256.
     """
     files = hashed_files(lock)
     lines = [
@@ -43,9 +44,9 @@ def render_requirements(lock: Sequence[LockedRelease], target: ResultTarget) -> 
 def _index_lines(lock: Sequence[LockedRelease]) -> Iterator[str]:
     """Yield what pip must be told of indexes; their order means nothing to pip."""
     urls = sorted({release.index for release in lock})
-    if urls in ([], [PUBLIC_INDEX]):
+    if urls in ([], [PUBLIC_INDEX_URL]):
         return
-    default = PUBLIC_INDEX if PUBLIC_INDEX in urls else urls[0]
+    default = PUBLIC_INDEX_URL if PUBLIC_INDEX_URL in urls else urls[0]
     yield f"--index-url {_inert(default)}"
     yield from (f"--extra-index-url {_inert(url)}" for url in urls if url != default)
 
