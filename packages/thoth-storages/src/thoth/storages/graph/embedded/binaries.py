@@ -31,6 +31,7 @@ BINDIR_VARIABLE = "THOTH_PG_BINDIR"
 
 _PROGRAMS = ("initdb", "postgres")
 _LEFT_OUT = frozenset({"pgxs", "pkgconfig"})
+_READ_BY_SHELLS = frozenset('"$`\\\n')
 _COPY_PATIENCE = 60.0
 
 
@@ -63,6 +64,7 @@ def locate(bindir: Path | None) -> Binaries:
 
 
 def _checked(bindir: Path) -> Path:
+    _check_for_shell(bindir)
     for name in _PROGRAMS:
         if not os.access(bindir / name, os.X_OK):
             raise BinariesNotFoundError(
@@ -74,16 +76,28 @@ def _checked(bindir: Path) -> Path:
     return bindir
 
 
+def _check_for_shell(bindir: Path) -> None:
+    """Refuse a path that a shell would read otherwise: initdb puts it into double quotes."""
+    if set(str(bindir)) & _READ_BY_SHELLS:
+        raise BinariesNotFoundError(
+            "PostgreSQL cannot be run from a path with one of the characters "
+            + " ".join(sorted(_READ_BY_SHELLS - {"\n"})),
+            bindir,
+            f"Name another directory in THOTH_DATA_DIR or in {BINDIR_VARIABLE}.",
+        )
+
+
 def install_copy(binaries: Binaries, parent: Path) -> Binaries:
     """Copy the wheel's programs into `parent`, once for each content, and return the copy.
 
     For root only, whose own files an unprivileged server may be unable to reach. The copy's name
     holds its content's digest; it belongs to the caller, is readable by all and writable by the
     caller only. Safe under concurrent calls and interruption. Programs that are not the wheel's
-    are used where they are. Raises DataDirectoryError, OSError.
+    are used where they are. Raises BinariesNotFoundError, DataDirectoryError, OSError.
     """
     if binaries.carrier is None:
         return binaries
+    _check_for_shell(parent)
     files = dict(_server_files(binaries.carrier))
     target = parent / f"postgresql-{_digest(files)}"
     if not target.exists():

@@ -213,7 +213,7 @@ def check_reachable(path: Path, account: Account, variable: str) -> None:
     raise DataDirectoryUnreachableError(
         f"The server's user {account.name} cannot enter the directory, on the way to {path}",
         steps[code - 1],
-        f"Name one in {variable} that {account.name} can reach, or run as an ordinary user.",
+        f"Name one in {variable} that this user can reach, or run as an ordinary user.",
     )
 
 
