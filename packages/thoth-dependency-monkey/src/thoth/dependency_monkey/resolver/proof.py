@@ -14,7 +14,6 @@ from thoth.dependency_monkey.resolver.clauses import (
     Clause,
     Constraint,
     Derived,
-    Family,
     Needs,
     Root,
     SelfExclusion,
@@ -221,6 +220,8 @@ class _Explainer:
         if not package.versions:
             return [f"there is no package {package.name}"]
         if not versions & package.existing:
+            if package.note:
+                return [package.note]
             newest = package.versions[-1]
             return [f"no such release of {package.name} exists (the newest is {newest})"]
         if versions & package.allowed:

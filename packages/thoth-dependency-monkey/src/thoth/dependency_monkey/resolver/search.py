@@ -136,7 +136,7 @@ class Search:
                 if self._steps % 64 == 0 and self._should_stop():
                     return Stopped("stop", self._decisions)
                 if not self._agree_with_family(package):
-                    index = self._choose(package)
+                    index = self._universe.choose(package, self._current(package))
                     needs = self._ask(package, index)
                     while isinstance(needs, Missing):
                         yield needs
@@ -146,6 +146,11 @@ class Search:
                     self._try(package, index, needs)
         except _ContradictionError as contradiction:
             return NoSolution(contradiction.clause, self._decisions)
+
+    @property
+    def met(self) -> tuple[int, ...]:
+        """The base packages that the search has met so far, losers included."""
+        return tuple(self._rank)
 
     # -- beginning and end ---------------------------------------------------------------------
 
@@ -396,15 +401,6 @@ class Search:
         self._add(clause)
         self._queue.extend(package for package, _ in clause.terms)
 
-    def _choose(self, package: int) -> int:
-        """Return the bit index to try next: preferred releases first, newest (or oldest) first."""
-        facts = self._packages[package]
-        domain = self._current(package)
-        candidates = domain & facts.preferred or domain
-        if facts.lowest:
-            return (candidates & -candidates).bit_length() - 1
-        return candidates.bit_length() - 1
-
     def _ask(self, package: int, index: int) -> tuple[Need, ...] | Opaque | Missing:
         asked = self._needs.setdefault(package, {})
         known = asked.get(index)
@@ -425,16 +421,13 @@ class Search:
         rejections = self._affected.get(package, 0)
         if rejections < 2:
             return ()
-        facts = self._packages[package]
+        base = self._packages[package].base
         domain = self._current(package) & ~(1 << index)
-        hints = []
-        for _ in range(min(HINTS_AT_MOST, 1 << rejections)):
-            candidates = domain & facts.preferred or domain
-            if not candidates:
-                break
-            bit = candidates & -candidates if facts.lowest else 1 << (candidates.bit_length() - 1)
-            hints.append((facts.base, bit.bit_length() - 1))
-            domain &= ~bit
+        hints: list[tuple[int, int]] = []
+        while domain & ~ABSENT and len(hints) < min(HINTS_AT_MOST, 1 << rejections):
+            following = self._universe.choose(package, domain)
+            hints.append((base, following))
+            domain &= ~(1 << following)
         return tuple(hints)
 
     def _try(self, package: int, index: int, needs: tuple[Need, ...] | Opaque) -> None:

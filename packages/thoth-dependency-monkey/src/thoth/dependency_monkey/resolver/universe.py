@@ -65,7 +65,8 @@ class Package:
     `versions[i]` is the text of bit `i + 1`; None while the page is not known. `allowed` holds
     ABSENT and every release that may be chosen; `preferred` are those of `allowed` to try first.
     `lowest` says that the search begins with the oldest. `constraints` are (position, accepted
-    versions) of the constraints on a base package.
+    versions) of the constraints on a base package. `note` is a sentence part that a proof tells
+    instead of "no such release exists".
     """
 
     name: str
@@ -77,6 +78,7 @@ class Package:
     lowest: bool = False
     exclusions: tuple[Exclusion, ...] = ()
     constraints: tuple[tuple[int, int], ...] = ()
+    note: str = ""
     family: list[int] = field(default_factory=list)
 
     @property
@@ -141,6 +143,17 @@ class Universe(ABC):
         package.constraints = constraints
         for member in package.family:
             self._share(package, self.packages[member])
+
+    def choose(self, number: int, domain: int) -> int:
+        """Return the bit index to try first within a domain that holds a release.
+
+        Preferred releases come first; of those the newest, or the oldest where the package says so.
+        """
+        package = self.packages[number]
+        candidates = domain & package.preferred or domain & ~ABSENT
+        if package.lowest:
+            return (candidates & -candidates).bit_length() - 1
+        return candidates.bit_length() - 1
 
     @abstractmethod
     def load_page(self, number: int) -> bool:

@@ -7,8 +7,6 @@ from typing import Any
 
 import msgspec
 
-from thoth.dependency_monkey.ecosystems.pypi.facts import Artifact
-
 
 class LockedArtifact(msgspec.Struct, frozen=True):
     """A file of a locked release that the target can use. `size` in bytes."""
@@ -167,14 +165,3 @@ class Validation(msgspec.Struct, frozen=True):
     timings: dict[str, float]
     raw_log: str | None
     links: dict[str, str]
-
-
-def locked_artifact(artifact: Artifact) -> LockedArtifact:
-    """Return what a lock says of an artifact."""
-    return LockedArtifact(
-        filename=artifact.filename,
-        url=artifact.url,
-        sha256=artifact.sha256,
-        size=artifact.size,
-        kind=artifact.kind,
-    )

@@ -97,12 +97,13 @@ class Metadata(msgspec.Struct, frozen=True):
     """The metadata of one artifact, or the reason why there is none.
 
     `facts` is None where the release is opaque; then `opaque` says why in a sentence and
-    `needs_build` whether building would reveal it. `content` is the core metadata file itself
-    (empty where opaque or left in the store).
+    `needs_build` whether building would reveal it. `origin` says where the facts came from:
+    "core-metadata" (PEP 658), "wheel", "sdist" or "none". `content` is the core metadata file
+    itself (empty where opaque or left in the store).
     """
 
     facts: MetadataFacts | None
-    origin: Literal["core-metadata", "wheel", "sdist", "none"]
+    origin: str
     content: bytes = b""
     opaque: str | None = None
     needs_build: bool = False
