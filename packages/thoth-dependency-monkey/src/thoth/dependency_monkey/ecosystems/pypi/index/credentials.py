@@ -1,0 +1,100 @@
+"""URLs of indexes: the canonical form without user info, and the credentials apart."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass, field
+from typing import NamedTuple
+from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
+
+from thoth.dependency_monkey.errors import Problem, RequestError
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_REMEDY = "Give an index as https://host/path/, such as https://pypi.org/simple/"
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """A user name and a password for one origin (RFC 7617). Neither appears in `repr`."""
+
+    username: str = field(repr=False)
+    password: str = field(repr=False)
+
+    def authorization(self) -> str:
+        """Return the value of the `Authorization` header."""
+        pair = f"{self.username}:{self.password}".encode()
+        return f"Basic {base64.b64encode(pair).decode('ascii')}"
+
+
+class Origin(NamedTuple):
+    """Scheme, lower-case host and port (RFC 6454)."""
+
+    scheme: str
+    host: str
+    port: int
+
+
+def origin_of(url: str) -> Origin:
+    """Return the origin of an absolute http or https URL.
+
+    Raises `ValueError` where it is none.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
+        raise ValueError("not an absolute http or https URL")
+    return Origin(parts.scheme, parts.hostname, parts.port or _DEFAULT_PORTS[parts.scheme])
+
+
+def without_user_info(url: str) -> str:
+    """Return `url` without user name, password and fragment, fit for messages and logs.
+
+    Raises `ValueError` where it is no URL.
+    """
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, parts.query, ""))
+
+
+def canonical_index_url(text: str) -> tuple[str, Credentials | None]:
+    """Return the canonical URL of an index and the credentials that its user info held.
+
+    Canonical: scheme and host in lower case, no default port, a trailing slash, no user info,
+    no query and no fragment. Raises `RequestError` for anything but an http or https URL.
+    """
+    stripped = text.strip()
+    try:
+        parts = urlsplit(stripped)
+        problem = _problem(stripped, parts)
+        port = parts.port
+    except ValueError:
+        raise _refusal("The index URL cannot be understood") from None
+    if problem is not None:
+        raise _refusal(problem)
+    host = (parts.hostname or "").encode(
+        "idna" if not (parts.hostname or "").isascii() else "ascii"
+    )
+    netloc = host.decode("ascii")
+    if ":" in netloc:
+        netloc = f"[{netloc}]"
+    if port is not None and port != _DEFAULT_PORTS[parts.scheme]:
+        netloc = f"{netloc}:{port}"
+    path = parts.path if parts.path.endswith("/") else f"{parts.path}/"
+    credentials = None
+    if parts.username is not None:
+        credentials = Credentials(unquote(parts.username), unquote(parts.password or ""))
+    return urlunsplit((parts.scheme, netloc, path, "", "")), credentials
+
+
+def _problem(text: str, parts: SplitResult) -> str | None:
+    if parts.scheme not in _DEFAULT_PORTS:
+        return "An index URL begins with https:// or http://"
+    if not parts.hostname:
+        return "The index URL names no host"
+    if parts.query or parts.fragment:
+        return "An index URL has neither query nor fragment"
+    if any(character <= " " or character == "\x7f" for character in text):
+        return "The index URL holds white space or a control character"
+    return None
+
+
+def _refusal(message: str) -> RequestError:
+    return RequestError(Problem(message=message, remedy=_REMEDY))
