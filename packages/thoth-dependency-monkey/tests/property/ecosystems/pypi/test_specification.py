@@ -35,8 +35,7 @@ TARGETS = [
 ]
 
 spaces = st.sampled_from(["", "", " ", "\t", "  "])
-letters_digits = "abcXYZ019"
-names = st.from_regex(rf"[{letters_digits}]([{letters_digits}._-]{{0,6}}[{letters_digits}])?", fullmatch=True)  # fmt: skip
+names = st.from_regex(r"[a-cX-Z019]([a-cX-Z019._-]{0,6}[a-cX-Z019])?", fullmatch=True)
 numbers = st.integers(0, 10**20 - 1).map(str) | st.integers(0, 30).map(str) | st.just("007")
 releases = st.lists(numbers, min_size=1, max_size=4).map(".".join)
 plain = st.builds(
@@ -116,7 +115,7 @@ def accepted(text: str) -> StackSpecification | None:
 
 
 @given(st.lists(lines(), min_size=1, max_size=4), st.sampled_from(["\n", "\r\n", r"\n"]))
-@settings(max_examples=300)
+@settings(max_examples=150)
 def test_canonical_text_reads_back_as_the_same_stack(texts: list[str], separator: str) -> None:
     stack = accepted(separator.join(texts))
     if stack is not None:
@@ -126,7 +125,7 @@ def test_canonical_text_reads_back_as_the_same_stack(texts: list[str], separator
 
 
 @given(lines(), st.lists(plain | locals_, max_size=5))
-@settings(max_examples=300)
+@settings(max_examples=200)
 def test_a_requirement_means_what_packaging_reads(line: str, versions: list[str]) -> None:
     stack = accepted(line)
     if stack is None:
@@ -144,7 +143,7 @@ def test_a_requirement_means_what_packaging_reads(line: str, versions: list[str]
 
 
 @given(markers())
-@settings(max_examples=300)
+@settings(max_examples=200)
 def test_an_accepted_marker_can_be_evaluated_on_every_target(text: str) -> None:
     stack = accepted(f"six; {text}")
     if stack is None:
@@ -160,18 +159,20 @@ def test_an_accepted_marker_can_be_evaluated_on_every_target(text: str) -> None:
 def check_answer(text: str | bytes) -> None:
     """Whatever comes in, the answer is a stack that reads back, or problems fit to print."""
     try:
-        stack = parse_specification(text)
+        canonical = parse_specification(text).canonical
     except RequestError as error:
-        assert 1 <= len(error.problems) <= 20
-        for problem in error.problems:
-            assert str(problem).isprintable()
-            assert len(str(problem)) < 600
-            assert problem.remedy
-            assert problem.line is None or problem.line >= 1
-            assert problem.column is None or problem.column >= 1
+        problems = error.problems
     else:
-        assert stack.canonical.isascii()
-        assert parse_specification(stack.canonical).canonical == stack.canonical
+        assert canonical.isascii()
+        assert parse_specification(canonical).canonical == canonical
+        return
+    assert 1 <= len(problems) <= 20
+    for problem in problems:
+        assert str(problem).isprintable()
+        assert len(str(problem)) < 600
+        assert problem.remedy
+        assert problem.line is None or problem.line >= 1
+        assert problem.column is None or problem.column >= 1
 
 
 @given(st.text(alphabet=st.characters()) | st.text(alphabet=st.characters(categories=["Cs", "Cc"])))
@@ -185,13 +186,13 @@ def test_arbitrary_bytes_are_answered(text: bytes) -> None:
 
 
 @given(st.text(alphabet="ab1[]()<>=!~;,'\" \t.#\\n@/-$%{}*+_:vor", max_size=40))
-@settings(max_examples=1000)
+@settings(max_examples=800)
 def test_text_of_the_grammars_own_characters_is_answered(text: str) -> None:
     check_answer(text)
 
 
 @given(lines(), st.data())
-@settings(max_examples=300)
+@settings(max_examples=200)
 def test_a_requirement_with_a_wound_is_answered(line: str, data: st.DataObject) -> None:
     start = data.draw(st.integers(0, len(line)))
     end = data.draw(st.integers(start, min(len(line), start + 3)))

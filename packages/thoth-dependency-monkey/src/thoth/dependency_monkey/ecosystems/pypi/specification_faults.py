@@ -18,7 +18,6 @@ _VCS = re.compile(r"(?:git|hg|svn|bzr)\+|git@[^ \t]*:", re.IGNORECASE)
 _DIRECT_REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*+[ \t]*+(?:\[[^\]]*\][ \t]*+)?@")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|(?:file|https?|ftp):", re.IGNORECASE)
 _PATH_START = re.compile(r"[./~\\]|[A-Za-z]:(?:[\\/]|$)")
-_SEPARATOR = re.compile(r"[/\\]")
 _FILE = re.compile(
     r"[^ \t;]*\.(?:whl|zip|egg|tar|tgz|tar\.(?:gz|bz2|xz|zst)|txt|toml|lock)(?=[ \t;\[]|$)",
     re.IGNORECASE,
@@ -110,7 +109,7 @@ def check_form(text: str, masked: str) -> None:
     if (offset := text.find("\\")) >= 0:
         raise LineError(
             "a backslash is not allowed",
-            r"Remove it; only the two characters \n have a meaning, that of a line's end.",
+            r"Remove it: paths are not accepted, and \n (a line's end) is the only escape.",
             offset,
         )
 
@@ -120,8 +119,8 @@ def _check_path(masked: str) -> None:
         raise LineError("a path is not allowed", _PLAIN, 0)
     if found := _FILE.match(masked):
         raise _file_name(found[0])
-    if found := _SEPARATOR.search(masked):
-        raise LineError("a path is not allowed", _PLAIN, _word_start(masked, found.start()))
+    if (offset := masked.find("/")) >= 0:
+        raise LineError("a path is not allowed", _PLAIN, _word_start(masked, offset))
 
 
 def _word_start(masked: str, offset: int) -> int:
@@ -153,6 +152,11 @@ def _option(name: str, offset: int) -> LineError:
 
 
 _SLIPS = (
+    (
+        r"===[ \t]*+[^ \t;)]*,",
+        "=== takes everything up to the next space as its version, commas too",
+        "Use ==, or write this clause last.",
+    ),
     (
         r"~=[ \t]*v?[0-9]+(?![0-9.!])",
         "~= needs a version of at least two numbers",

@@ -66,6 +66,7 @@ def parse_line(
     _check_nesting(masked, max_nesting)
     try:
         requirement = PackagingRequirement(text)
+        marker = None if requirement.marker is None else str(requirement.marker)
     except InvalidRequirement as error:
         raise explain_syntax(text, masked, rest, error) from None
     except RecursionError:
@@ -74,10 +75,8 @@ def parse_line(
     specifier = ",".join(
         sorted({_canonical_clause(clause, masked) for clause in requirement.specifier})
     )
-    marker = None
-    if requirement.marker is not None:
+    if marker is not None:
         check_marker(text, masked.index(";") + 1)
-        marker = str(requirement.marker)
     return ParsedLine(canonicalize_name(requirement.name), extras, specifier, marker)
 
 
