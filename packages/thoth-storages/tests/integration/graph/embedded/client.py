@@ -12,6 +12,11 @@ from pathlib import Path
 from types import ModuleType
 
 
+def _say(answer: dict[str, object]) -> None:
+    sys.stdout.write(json.dumps(answer) + "\n")
+    sys.stdout.flush()
+
+
 def main() -> None:
     order = json.loads(sys.argv[1])
     for name, path in order["packages"].items():
@@ -25,11 +30,11 @@ def main() -> None:
         lease = EmbeddedServer(Path(order["data_dir"]), **order["settings"]).acquire()
     except EmbeddedServerError as error:
         answer = {"error": type(error).__name__, "path": str(error.path), "text": str(error)}
-        print(json.dumps(answer), flush=True)
+        _say(answer)
         return
     with lease:
         answer = {"parameters": lease.connection_parameters, "uid": os.geteuid()}
-        print(json.dumps(answer), flush=True)
+        _say(answer)
         sys.stdin.read()
 
 

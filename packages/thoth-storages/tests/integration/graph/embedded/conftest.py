@@ -13,9 +13,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
@@ -23,6 +22,9 @@ import pytest
 from thoth.storages import exceptions
 from thoth.storages.graph import embedded
 from thoth.storages.graph.embedded import EmbeddedServer, ServerLease
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 PATIENCE = 20.0
 ROOM = Path(embedded.__file__).parent
@@ -51,20 +53,14 @@ def wait_until(condition: Callable[[], object], what: str, patience: float = PAT
         time.sleep(0.005)
 
 
-@pytest.fixture
-def place() -> Iterator[Path]:
-    """An empty directory that every user can enter; the test must leave no process in it."""
+@contextlib.contextmanager
+def _public_directory() -> Iterator[Path]:
     if not sys.platform.startswith("linux"):
         pytest.skip("the proof that nothing is left reads /proc")
     path = Path(tempfile.mkdtemp(prefix="embedded-"))
     path.chmod(0o755)
     try:
         yield path
-        wait_until(lambda: not processes_at(path), f"the end of {processes_at(path)}")
-        logs = "".join(log.read_text(errors="replace") for log in path.rglob("server.log"))
-        sockets = re.findall(r'listening on Unix socket "([^"]+)/\.s\.', logs)
-        assert [socket for socket in sockets if Path(socket).exists()] == []
-        assert list(path.rglob("*.partial")) == []
     finally:
         for pid in processes_at(path):
             with contextlib.suppress(ProcessLookupError):
@@ -72,9 +68,43 @@ def place() -> Iterator[Path]:
         shutil.rmtree(path, ignore_errors=True)
 
 
+def _check_that_nothing_is_left(place: Path) -> None:
+    wait_until(lambda: not processes_at(place), f"the end of {processes_at(place)}")
+    logs = "".join(log.read_text(errors="replace") for log in place.rglob("server.log"))
+    sockets = re.findall(r'listening on Unix socket "([^"]+)/\.s\.', logs)
+    assert [socket for socket in sockets if Path(socket).exists()] == []
+    assert [*place.rglob("*.partial"), *place.rglob("state.json")] == []
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """An empty directory that every user can enter; the test must leave no process in it."""
+    with _public_directory() as path:
+        yield path
+        _check_that_nothing_is_left(path)
+
+
 @pytest.fixture
 def data_dir(place: Path) -> Path:
+    """A data directory that does not exist yet."""
     return place / "data" / "graph"
+
+
+@pytest.fixture(scope="module")
+def _kept_place() -> Iterator[Path]:
+    with _public_directory() as path:
+        yield path
+
+
+@pytest.fixture
+def warm_dir(_kept_place: Path) -> Iterator[Path]:
+    """A data directory with a cluster, shared by a module's tests, that no server runs on."""
+    path = _kept_place / "data" / "graph"
+    if not path.exists():
+        EmbeddedServer(path, linger=0.0).acquire().release()
+        wait_until(lambda: not processes_at(path), "the server's end")
+    yield path
+    _check_that_nothing_is_left(_kept_place)
 
 
 class Client:

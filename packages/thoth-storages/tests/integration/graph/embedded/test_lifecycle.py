@@ -12,6 +12,7 @@ import pytest
 
 from thoth.storages.graph.embedded import EmbeddedServer, is_initialised
 
+KEEP = "DROP TABLE IF EXISTS kept; CREATE TABLE kept AS SELECT 42 AS value"
 STARTED = "SELECT pg_postmaster_start_time()::text"
 
 
@@ -32,54 +33,57 @@ def test_the_first_start_makes_a_cluster_that_keeps_what_it_accepts(data_dir, ha
         assert harness.query(parameters, "SHOW timezone") == "UTC"
 
 
-def test_a_warm_start_finds_the_data(data_dir, harness):
-    with harness.acquire(data_dir) as lease:
-        harness.query(lease.connection_parameters, "CREATE TABLE kept AS SELECT 42 AS value")
+def test_a_warm_start_finds_the_data(warm_dir, harness):
+    with harness.acquire(warm_dir) as lease:
+        harness.query(
+            lease.connection_parameters,
+            KEEP,
+        )
         first = harness.query(lease.connection_parameters, STARTED)
-    harness.wait_until(lambda: not harness.processes_at(data_dir), "the server's end")
-    with harness.acquire(data_dir) as lease:
+    harness.wait_until(lambda: not harness.processes_at(warm_dir), "the server's end")
+    with harness.acquire(warm_dir) as lease:
         assert harness.query(lease.connection_parameters, STARTED) != first
         assert harness.query(lease.connection_parameters, "SELECT value FROM kept") == 42
 
 
-def test_a_running_server_is_shared_and_quickly_had(data_dir, harness):
-    with harness.acquire(data_dir) as lease:
+def test_a_running_server_is_shared_and_quickly_had(warm_dir, harness):
+    with harness.acquire(warm_dir) as lease:
         seconds = []
         for _ in range(20):
             begun = time.perf_counter()
-            with harness.acquire(data_dir) as other:
+            with harness.acquire(warm_dir) as other:
                 seconds.append(time.perf_counter() - begun)
             assert other.connection_parameters == lease.connection_parameters
         assert statistics.median(seconds) < 0.1
 
 
-def test_nothing_runs_once_the_last_user_has_gone(data_dir, harness):
-    first, second = harness.acquire(data_dir), harness.acquire(data_dir)
+def test_nothing_runs_once_the_last_user_has_gone(warm_dir, harness):
+    first, second = harness.acquire(warm_dir), harness.acquire(warm_dir)
     socket_directory = Path(first.connection_parameters["host"])
     first.release()
     time.sleep(0.2)
     assert harness.query(second.connection_parameters, "SELECT 1") == 1
     second.release()
     second.release()
-    harness.wait_until(lambda: not harness.processes_at(data_dir), "the server's end")
+    harness.wait_until(lambda: not harness.processes_at(warm_dir), "the server's end")
     assert not socket_directory.exists()
-    assert not (data_dir / "state.json").exists()
+    assert not (warm_dir / "state.json").exists()
 
 
-def test_a_server_outlives_its_user_for_the_linger(data_dir, harness):
-    with harness.acquire(data_dir, linger=1.0) as lease:
+def test_a_server_outlives_its_user_for_the_linger(warm_dir, harness):
+    with harness.acquire(warm_dir, linger=1.0) as lease:
         started = harness.query(lease.connection_parameters, STARTED)
     time.sleep(0.5)
-    with harness.acquire(data_dir, linger=1.0) as lease:
+    with harness.acquire(warm_dir, linger=1.0) as lease:
         assert harness.query(lease.connection_parameters, STARTED) == started
     released = time.monotonic()
-    harness.wait_until(lambda: not harness.processes_at(data_dir), "the server's end")
+    harness.wait_until(lambda: not harness.processes_at(warm_dir), "the server's end")
     assert time.monotonic() - released > 0.9
 
 
-def test_a_user_that_comes_while_the_server_stops_gets_another_one(data_dir, harness):
+def test_a_user_that_comes_while_the_server_stops_gets_another_one(warm_dir, harness):
     for _ in range(5):
-        with harness.acquire(data_dir) as lease:
+        with harness.acquire(warm_dir) as lease:
             assert harness.query(lease.connection_parameters, "SELECT 1") == 1
         # The supervisor looks every 20 ms: arrivals fall before, into and after its decision.
         time.sleep(0.015)
@@ -122,14 +126,14 @@ def test_a_path_may_be_long_and_odd(place, harness):
         assert len(lease.connection_parameters["host"]) < 80
 
 
-def test_a_symbolic_link_leads_to_the_same_server(place, data_dir, harness):
-    with harness.acquire(data_dir) as lease:
-        (place / "link").symlink_to(data_dir)
-        with harness.acquire(place / "link") as other:
+def test_a_symbolic_link_leads_to_the_same_server(tmp_path, warm_dir, harness):
+    with harness.acquire(warm_dir) as lease:
+        (tmp_path / "link").symlink_to(warm_dir)
+        with harness.acquire(tmp_path / "link") as other:
             assert other.connection_parameters == lease.connection_parameters
 
 
-def test_the_callers_environment_reaches_no_server(data_dir, harness, clients):
+def test_the_callers_environment_reaches_no_server(warm_dir, harness, clients):
     environment = {
         "PGDATA": "/nonexistent",
         "PGPORT": "1",
@@ -137,10 +141,10 @@ def test_the_callers_environment_reaches_no_server(data_dir, harness, clients):
         "LC_ALL": "C.UTF-8",
         "SECRET": "hidden",
     }
-    client = clients(data_dir, environment=environment)
+    client = clients(warm_dir, environment=environment)
     parameters = client.parameters()
     assert harness.query(parameters, "SHOW work_mem") == "4MB"
-    state = harness.state(data_dir)
+    state = harness.state(warm_dir)
     for pid in (state["server_pid"], state["supervisor_pid"]):
         content = Path(f"/proc/{pid}/environ").read_bytes()
         names = {entry.partition(b"=")[0] for entry in content.split(b"\0") if entry}
@@ -149,40 +153,42 @@ def test_the_callers_environment_reaches_no_server(data_dir, harness, clients):
     client.release()
 
 
-def test_variables_of_libpq_lead_to_no_other_server(data_dir, harness, monkeypatch):
+def test_variables_of_libpq_lead_to_no_other_server(warm_dir, harness, monkeypatch):
     for name, value in {"PGHOST": "elsewhere", "PGHOSTADDR": "127.0.0.1", "PGUSER": "x"}.items():
         monkeypatch.setenv(name, value)
-    with harness.acquire(data_dir) as lease:
+    with harness.acquire(warm_dir) as lease:
         assert harness.query(lease.connection_parameters, "SELECT current_user") == "postgres"
 
 
-def test_the_server_holds_no_terminal_and_no_file_of_the_client(data_dir, harness, clients):
-    client = clients(data_dir)
+def test_the_server_holds_no_terminal_and_no_file_of_the_client(warm_dir, harness, clients):
+    client = clients(warm_dir)
     client.parameters()
-    state = harness.state(data_dir)
+    state = harness.state(warm_dir)
     for pid in (state["server_pid"], state["supervisor_pid"]):
         assert os.getsid(pid) != os.getsid(client.process.pid)
-        opened = {os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")}
-        assert not any("pts" in path or "users.lock" in path for path in opened) or (
-            pid == state["supervisor_pid"] and not any("pts" in path for path in opened)
-        )
-        assert os.readlink(f"/proc/{pid}/fd/0") == "/dev/null"
+        opened = {int(entry.name): str(entry.readlink()) for entry in _open_files(pid)}
+        assert opened[0] == "/dev/null"
+        assert not any("pts" in path or "start.lock" in path for path in opened.values())
     client.release()
 
 
-def test_an_interrupt_from_the_terminal_ends_the_client_alone(data_dir, harness, clients):
-    with harness.acquire(data_dir) as lease:
-        client = clients(data_dir)
+def _open_files(pid: int) -> list[Path]:
+    return list(Path(f"/proc/{pid}/fd").iterdir())
+
+
+def test_an_interrupt_from_the_terminal_ends_the_client_alone(warm_dir, harness, clients):
+    with harness.acquire(warm_dir) as lease:
+        client = clients(warm_dir)
         client.parameters()
         os.killpg(client.process.pid, signal.SIGINT)
         client.process.wait()
         assert harness.query(lease.connection_parameters, "SELECT 1") == 1
 
 
-def test_a_clients_interrupt_spares_the_server_that_it_started(data_dir, harness, clients):
-    client = clients(data_dir)
+def test_a_clients_interrupt_spares_the_server_that_it_started(warm_dir, harness, clients):
+    client = clients(warm_dir)
     client.parameters()
-    with harness.acquire(data_dir) as lease:
+    with harness.acquire(warm_dir) as lease:
         started = harness.query(lease.connection_parameters, STARTED)
         os.killpg(client.process.pid, signal.SIGINT)
         client.process.wait()

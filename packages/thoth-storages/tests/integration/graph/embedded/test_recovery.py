@@ -1,5 +1,6 @@
 """Whatever is killed, the next user gets a server with all that was accepted."""
 
+import contextlib
 import os
 import signal
 import time
@@ -15,14 +16,14 @@ from thoth.storages.exceptions import (
     ServerVersionError,
 )
 
-STARTED = "SELECT pg_postmaster_start_time()::text"
+KEEP = "DROP TABLE IF EXISTS kept; CREATE TABLE kept AS SELECT 42 AS value"
 
 
-def test_a_killed_client_counts_as_gone(data_dir, harness, clients):
-    client = clients(data_dir)
+def test_a_killed_client_counts_as_gone(warm_dir, harness, clients):
+    client = clients(warm_dir)
     client.parameters()
     client.kill()
-    harness.wait_until(lambda: not harness.processes_at(data_dir), "the server's end")
+    harness.wait_until(lambda: not harness.processes_at(warm_dir), "the server's end")
 
 
 def test_a_client_killed_while_it_starts_the_server_leaves_nothing(data_dir, harness, clients):
@@ -34,86 +35,90 @@ def test_a_client_killed_while_it_starts_the_server_leaves_nothing(data_dir, har
         assert harness.query(lease.connection_parameters, "SELECT 1") == 1
 
 
-def test_the_server_of_a_killed_supervisor_is_adopted(data_dir, harness):
-    with harness.acquire(data_dir) as lease:
-        before = harness.state(data_dir)
+def test_the_server_of_a_killed_supervisor_is_adopted(warm_dir, harness):
+    with harness.acquire(warm_dir) as lease:
+        before = harness.state(warm_dir)
         harness.kill(before["supervisor_pid"])
-        with harness.acquire(data_dir) as other:
-            after = harness.state(data_dir)
+        with harness.acquire(warm_dir) as other:
+            after = harness.state(warm_dir)
             assert after["server_pid"] == before["server_pid"]
             assert after["supervisor_pid"] != before["supervisor_pid"]
             assert other.connection_parameters == lease.connection_parameters
 
 
-def test_a_killed_server_is_started_again_with_its_data(data_dir, harness):
-    with harness.acquire(data_dir) as lease:
+def test_a_killed_server_is_started_again_with_its_data(warm_dir, harness):
+    with harness.acquire(warm_dir) as lease:
         parameters = lease.connection_parameters
-        harness.query(parameters, "CREATE TABLE kept AS SELECT 42 AS value")
-        harness.kill(harness.state(data_dir)["server_pid"])
-        with harness.acquire(data_dir) as other:
+        harness.query(parameters, KEEP)
+        harness.kill(harness.state(warm_dir)["server_pid"])
+        with harness.acquire(warm_dir) as other:
             statement = "SELECT value FROM kept"
             assert harness.query(other.connection_parameters, statement) == 42
 
 
-def test_a_killed_server_is_started_again_without_a_new_user(data_dir, harness):
-    with harness.acquire(data_dir):
-        before = harness.state(data_dir)
+def test_a_killed_server_is_started_again_without_a_new_user(warm_dir, harness):
+    with harness.acquire(warm_dir):
+        before = harness.state(warm_dir)
         harness.kill(before["server_pid"])
         harness.wait_until(
             lambda: (
-                (data_dir / "state.json").exists()
-                and harness.state(data_dir)["server_pid"] != before["server_pid"]
+                (warm_dir / "state.json").exists()
+                and harness.state(warm_dir)["server_pid"] != before["server_pid"]
             ),
             "another server",
         )
 
 
-def test_an_adopted_server_that_is_killed_is_started_again(data_dir, harness):
-    with harness.acquire(data_dir):
-        first = harness.state(data_dir)
+def test_an_adopted_server_that_is_killed_is_started_again(warm_dir, harness):
+    with harness.acquire(warm_dir):
+        first = harness.state(warm_dir)
         harness.kill(first["supervisor_pid"])
-        with harness.acquire(data_dir):
+        with harness.acquire(warm_dir):
             harness.kill(first["server_pid"])
-            with harness.acquire(data_dir) as lease:
+            with harness.acquire(warm_dir) as lease:
                 assert harness.query(lease.connection_parameters, "SELECT 1") == 1
 
 
-def test_server_and_supervisor_may_both_be_killed(data_dir, harness):
-    with harness.acquire(data_dir) as lease:
-        harness.query(lease.connection_parameters, "CREATE TABLE kept AS SELECT 42 AS value")
-        state = harness.state(data_dir)
+def test_server_and_supervisor_may_both_be_killed(warm_dir, harness):
+    with harness.acquire(warm_dir) as lease:
+        harness.query(
+            lease.connection_parameters,
+            KEEP,
+        )
+        state = harness.state(warm_dir)
         harness.kill(state["supervisor_pid"])
         harness.kill(state["server_pid"])
-        with harness.acquire(data_dir) as other:
+        with harness.acquire(warm_dir) as other:
             assert harness.query(other.connection_parameters, "SELECT value FROM kept") == 42
             assert other.connection_parameters["host"] != state["socket_directory"]
             assert not Path(state["socket_directory"]).exists()
 
 
-def test_a_session_that_outlives_its_server_is_ended(data_dir, harness):
-    with harness.acquire(data_dir) as lease:
-        state = harness.state(data_dir)
-        with psycopg.connect(**lease.connection_parameters) as busy:
+def test_a_session_that_outlives_its_server_is_ended(warm_dir, harness):
+    with harness.acquire(warm_dir) as lease:
+        state = harness.state(warm_dir)
+        parameters = lease.connection_parameters
+        with contextlib.closing(psycopg.connect(**parameters, autocommit=True)) as busy:
             backend = busy.info.backend_pid
             busy.pgconn.send_query(b"DO $$ BEGIN LOOP END LOOP; END $$")
             time.sleep(0.1)
             harness.kill(state["supervisor_pid"])
             harness.kill(state["server_pid"])
             assert Path(f"/proc/{backend}").exists()
-            with harness.acquire(data_dir) as other:
+            with harness.acquire(warm_dir) as other:
                 assert harness.query(other.connection_parameters, "SELECT 1") == 1
-                assert backend not in harness.processes_at(data_dir)
+                assert backend not in harness.processes_at(warm_dir)
 
 
-def test_a_process_id_that_is_used_again_is_not_taken_for_the_server(data_dir, harness):
-    with harness.acquire(data_dir):
-        owner = (data_dir / "cluster").stat()
-    harness.wait_until(lambda: not harness.processes_at(data_dir), "the server's end")
-    stale = data_dir / "cluster" / "postmaster.pid"
-    lines = [os.getpid(), data_dir / "cluster", 1, 5432, "/tmp/thoth-00000000", "", "", "ready"]
+def test_a_process_id_that_is_used_again_is_not_taken_for_the_server(warm_dir, harness):
+    with harness.acquire(warm_dir):
+        owner = (warm_dir / "cluster").stat()
+    harness.wait_until(lambda: not harness.processes_at(warm_dir), "the server's end")
+    stale = warm_dir / "cluster" / "postmaster.pid"
+    lines = [os.getpid(), warm_dir / "cluster", 1, 5432, "/tmp/thoth-00000000", "", "", "ready"]
     stale.write_text("".join(f"{line}\n" for line in lines))
     os.chown(stale, owner.st_uid, owner.st_gid)
-    with harness.acquire(data_dir) as lease:
+    with harness.acquire(warm_dir) as lease:
         assert harness.query(lease.connection_parameters, "SELECT 1") == 1
 
 
@@ -130,30 +135,30 @@ def test_an_interrupted_first_start_leaves_nothing_half_made(data_dir, harness, 
         assert list(data_dir.glob("cluster.*.partial")) == []
 
 
-def test_a_supervisor_that_is_told_to_end_ends_its_server_cleanly(data_dir, harness):
-    with harness.acquire(data_dir):
-        harness.kill(harness.state(data_dir)["supervisor_pid"], signal.SIGTERM)
-        harness.wait_until(lambda: not harness.processes_at(data_dir), "the server's end")
-        assert "database system is shut down" in (data_dir / "server.log").read_text()
-        with harness.acquire(data_dir) as lease:
+def test_a_supervisor_that_is_told_to_end_ends_its_server_cleanly(warm_dir, harness):
+    with harness.acquire(warm_dir):
+        harness.kill(harness.state(warm_dir)["supervisor_pid"], signal.SIGTERM)
+        harness.wait_until(lambda: not harness.processes_at(warm_dir), "the server's end")
+        assert "database system is shut down" in (warm_dir / "server.log").read_text()
+        with harness.acquire(warm_dir) as lease:
             assert harness.query(lease.connection_parameters, "SELECT 1") == 1
 
 
-def test_a_server_whose_socket_was_swept_away_is_started_again(data_dir, harness):
-    with harness.acquire(data_dir) as lease:
+def test_a_server_whose_socket_was_swept_away_is_started_again(warm_dir, harness):
+    with harness.acquire(warm_dir) as lease:
         swept = Path(lease.connection_parameters["host"])
         (swept / ".s.PGSQL.5432").unlink()
-        with harness.acquire(data_dir) as other:
+        with harness.acquire(warm_dir) as other:
             assert harness.query(other.connection_parameters, "SELECT 1") == 1
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"server_pid": "x"}', "\0"])
-def test_a_damaged_state_is_no_state(data_dir, harness, content):
-    with harness.acquire(data_dir):
-        state = harness.state(data_dir)
-        (data_dir / "state.json").write_text(content)
+def test_a_damaged_state_is_no_state(warm_dir, harness, content):
+    with harness.acquire(warm_dir):
+        state = harness.state(warm_dir)
+        (warm_dir / "state.json").write_text(content)
         harness.kill(state["supervisor_pid"])
-        with harness.acquire(data_dir) as lease:
+        with harness.acquire(warm_dir) as lease:
             assert harness.query(lease.connection_parameters, "SELECT 1") == 1
 
 
@@ -179,13 +184,13 @@ def test_a_cluster_of_another_version_is_named_as_such(data_dir, harness):
     assert "THOTH_PG_BINDIR" in error.remedy
 
 
-def test_waiting_has_an_end(data_dir, harness):
-    with harness.acquire(data_dir):
-        supervisor = harness.state(data_dir)["supervisor_pid"]
+def test_waiting_has_an_end(warm_dir, harness):
+    with harness.acquire(warm_dir):
+        supervisor = harness.state(warm_dir)["supervisor_pid"]
         os.kill(supervisor, signal.SIGSTOP)
-        (data_dir / "state.json").unlink()
+        (warm_dir / "state.json").unlink()
         try:
-            assert isinstance(harness.failure(data_dir, timeout=0.3), ServerTimeoutError)
+            assert isinstance(harness.failure(warm_dir, timeout=0.3), ServerTimeoutError)
         finally:
             os.kill(supervisor, signal.SIGCONT)
 
