@@ -10,8 +10,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import psycopg
 from psycopg import errors
@@ -23,9 +23,12 @@ from thoth.storages.exceptions import (
     DatabaseUnreachableError,
     SchemaMismatchError,
 )
+from thoth.storages.graph.schema import table_revision
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from thoth.storages.graph.servers import Server
 
 MAX_CONNECTIONS = 8
 """At most so many connections a pool; a further caller waits."""
@@ -71,17 +74,6 @@ _LOST = (
 )
 
 
-class ParametersSource(Protocol):
-    """Gives psycopg's connection parameters.
-
-    With `renew`, a connection could not be made with the former ones.
-    """
-
-    def __call__(self, *, renew: bool = False) -> ConnectionParameters:
-        """Return the parameters."""
-        ...
-
-
 class Statistics:
     """What an adapter did since it was made."""
 
@@ -115,21 +107,19 @@ class Statistics:
 class ConnectionPool:
     """At most `MAX_CONNECTIONS` connections, made when they are needed; safe for threads.
 
-    `server` names the server in errors. `expected` is the schema revision that this code works
-    with. Not to be used across a fork.
+    `expected` is the schema revision that this code works with. Not to be used across a fork.
     """
 
     def __init__(
         self,
-        parameters: ParametersSource,
+        server: Server,
         *,
-        server: str,
         expected: str,
         statistics: Statistics,
         debug_queries: bool = False,
     ) -> None:
-        self._parameters = parameters
         self._server = server
+        self._place = server.description
         self._expected = expected
         self._statistics = statistics
         self._debug_queries = debug_queries
@@ -146,7 +136,7 @@ class ConnectionPool:
         `DatabaseRefusedError`.
         """
         if not self._places.acquire(timeout=WAIT_SECONDS):
-            raise DatabaseBusyError(self._server, f"no free connection in {WAIT_SECONDS:g} seconds")
+            raise DatabaseBusyError(self._place, f"no free connection in {WAIT_SECONDS:g} seconds")
         try:
             connection = self._take()
             try:
@@ -164,17 +154,19 @@ class ConnectionPool:
         Raises `SchemaMismatchError` where the server has no such database (`initialize_schema()`
         creates it), `DatabaseUnreachableError` where there is no server, or it refuses us.
         """
-        parameters = self._parameters()
         try:
-            return self._connect(parameters, dbname, autocommit=autocommit)
+            return self._connect(dbname, autocommit=autocommit)
+        except errors.ConnectionTimeout as error:
+            raise self._unreachable(error) from error
         except psycopg.OperationalError as error:
-            if dbname is None and self._is_database_missing(parameters):
-                raise SchemaMismatchError(self._server, None, self._expected) from error
-            renewed = self._parameters(renew=True)
+            if dbname is None and self._is_database_missing():
+                raise SchemaMismatchError(self._place, None, self._expected) from error
+            if not self._server.restart():
+                raise self._unreachable(error) from error
             try:
-                return self._connect(renewed, dbname, autocommit=autocommit)
+                return self._connect(dbname, autocommit=autocommit)
             except psycopg.OperationalError as second:
-                raise DatabaseUnreachableError(self._server, str(second)) from second
+                raise self._unreachable(second) from second
 
     def close(self) -> None:
         """Close every idle connection now, those in use when they come back."""
@@ -187,12 +179,14 @@ class ConnectionPool:
         detail, sqlstate = str(error) or type(error).__name__, error.sqlstate
         if connection.closed or isinstance(error, _LOST):
             self._close_idle()
-            return DatabaseUnreachableError(self._server, detail, sqlstate)
+            return DatabaseUnreachableError(self._place, detail, sqlstate)
         if isinstance(error, _BUSY):
-            return DatabaseBusyError(self._server, detail, sqlstate)
+            return DatabaseBusyError(self._place, detail, sqlstate)
         if isinstance(error, _NO_SCHEMA):
-            return SchemaMismatchError(self._server, None, self._expected)
-        return DatabaseRefusedError(self._server, detail, sqlstate)
+            with suppress(psycopg.Error):
+                return SchemaMismatchError(self._place, table_revision(connection), self._expected)
+            return SchemaMismatchError(self._place, None, self._expected)
+        return DatabaseRefusedError(self._place, detail, sqlstate)
 
     def _take(self) -> Connection:
         with self._lock:
@@ -214,10 +208,11 @@ class ConnectionPool:
         for connection in idle:
             connection.close()
 
-    def _connect(
-        self, parameters: ConnectionParameters, dbname: str | None, *, autocommit: bool
-    ) -> Connection:
-        chosen = {**_SESSION, **parameters}
+    def _unreachable(self, error: psycopg.Error) -> DatabaseUnreachableError:
+        return DatabaseUnreachableError(self._place, str(error), error.sqlstate)
+
+    def _connect(self, dbname: str | None, *, autocommit: bool) -> Connection:
+        chosen = {**_SESSION, **self._server.parameters()}
         if dbname is not None:
             chosen["dbname"] = dbname
         connection = psycopg.connect(
@@ -242,14 +237,14 @@ class ConnectionPool:
 
         return CountingCursor
 
-    def _is_database_missing(self, parameters: ConnectionParameters) -> bool:
+    def _is_database_missing(self) -> bool:
         """Whether the server answers but lacks the database; independent of its language."""
-        wanted = parameters.get("dbname", "postgres")
+        wanted = self._server.parameters()["dbname"]
         for maintenance in ("postgres", "template1"):
             if maintenance == wanted:
                 continue
             try:
-                with self._connect(parameters, maintenance, autocommit=True) as connection:
+                with self._connect(maintenance, autocommit=True) as connection:
                     found = connection.execute(
                         "SELECT FROM pg_database WHERE datname = %s", (wanted,)
                     ).fetchone()

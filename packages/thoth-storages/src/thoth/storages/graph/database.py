@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from contextlib import contextmanager
+from importlib import import_module
 from typing import TYPE_CHECKING, Self
 
 import psycopg
@@ -64,12 +65,12 @@ class GraphDatabase:
                 raise AlreadyConnectedError("The knowledge graph")
             _logger.info("Connecting to the knowledge graph: %s", self._server.description)
             pool = ConnectionPool(
-                self._server.parameters,
-                server=self._server.description,
+                self._server,
                 expected=self.get_script_alembic_version_head(),
                 statistics=self._statistics,
                 debug_queries=self.settings.debug_queries,
             )
+            self._import_migrations_early()
             try:
                 with pool.connection():
                     pass
@@ -209,6 +210,12 @@ class GraphDatabase:
     def stats(self) -> dict[str, int | float]:
         """Return how many connections and statements there were, and the time these took."""
         return self._statistics.as_dict()
+
+    def _import_migrations_early(self) -> None:
+        """While a new embedded database is made, import what its schema will need."""
+        if self._server.is_new:
+            modules = "thoth.storages.graph.migrations", "thoth.storages.graph.models"
+            threading.Thread(target=lambda: [import_module(name) for name in modules]).start()
 
     def _connected(self) -> ConnectionPool:
         pool = self._pool

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote, urlencode
 
@@ -26,8 +27,12 @@ class Server(Protocol):
         """Whether nothing was ever stored there, as far as can be told without waiting."""
         ...
 
-    def parameters(self, *, renew: bool = False) -> ConnectionParameters:
-        """Return psycopg's parameters; with `renew`, after making sure that the server runs."""
+    def parameters(self) -> ConnectionParameters:
+        """Return psycopg's parameters, starting the server where that is ours to do."""
+        ...
+
+    def restart(self) -> bool:
+        """Make sure that the server runs; false where that is somebody else's business."""
         ...
 
     def release(self) -> None:
@@ -43,8 +48,8 @@ class ConfiguredServer:
         self.description = f"the server {server.host}:{server.port}, database {server.database}"
         self.is_new = False
 
-    def parameters(self, *, renew: bool = False) -> ConnectionParameters:  # noqa: ARG002
-        """Return psycopg's parameters; somebody else sees that the server runs."""
+    def parameters(self) -> ConnectionParameters:
+        """Return psycopg's parameters."""
         server = self._server
         parameters: ConnectionParameters = {
             "host": server.host,
@@ -57,6 +62,10 @@ class ConfiguredServer:
             parameters["sslmode"] = "disable"
         return parameters
 
+    def restart(self) -> bool:
+        """Do nothing: the server is not ours."""
+        return False
+
     def release(self) -> None:
         """Do nothing: the server is not ours."""
 
@@ -68,6 +77,7 @@ class OwnServer:
         self._server = server
         self._data_dir = data_dir
         self._lease: ServerLease | None = None
+        self._lock = threading.Lock()
         self.description = f"the embedded server in {data_dir}"
 
     @property
@@ -77,19 +87,27 @@ class OwnServer:
 
         return not is_initialised(self._data_dir)
 
-    def parameters(self, *, renew: bool = False) -> ConnectionParameters:
-        """Return psycopg's parameters, starting the server where it does not run."""
-        if renew or self._lease is None:
+    def parameters(self) -> ConnectionParameters:
+        """Return psycopg's parameters, starting the server where it was not used yet."""
+        with self._lock:
+            if self._lease is None:
+                self._lease = self._server.acquire()
+            return dict(self._lease.connection_parameters)
+
+    def restart(self) -> bool:
+        """Take a new lease, for which a server that has ended is started again."""
+        with self._lock:
             former, self._lease = self._lease, self._server.acquire()
             if former is not None:
                 former.release()
-        return dict(self._lease.connection_parameters)
+        return True
 
     def release(self) -> None:
         """Give the lease back; the server ends some time after its last user."""
-        lease, self._lease = self._lease, None
-        if lease is not None:
-            lease.release()
+        with self._lock:
+            lease, self._lease = self._lease, None
+            if lease is not None:
+                lease.release()
 
 
 def server_of(settings: StoragesSettings) -> Server:

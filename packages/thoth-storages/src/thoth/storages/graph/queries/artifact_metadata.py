@@ -5,7 +5,9 @@ Rows are locked in the order of their keys by every writer, so writers cannot de
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from thoth.storages.exceptions import InvalidRecordError
 from thoth.storages.graph.queries.values import (
@@ -79,9 +81,13 @@ class ArtifactMetadataStore:
         What is known replaces what is opaque, never the other way round; among equals the later
         call wins. An empty `content` leaves the stored one as it is.
         """
-        rows = sorted(map(_row, records), key=lambda row: bytes(row["key"]))
-        if not rows:
+        if not records:
             return
+        for record in records:
+            check(record)
+        rows = [
+            msgspec.structs.asdict(record) for record in sorted(records, key=lambda each: each.key)
+        ]
         with (
             self._connection() as connection,
             connection.transaction(),
@@ -90,16 +96,13 @@ class ArtifactMetadataStore:
             cursor.executemany(_RECORD, rows)
 
 
-def _row(record: ArtifactMetadataRecord) -> dict[str, Any]:
-    """Return what a row holds, or raise `InvalidRecordError`."""
+def check(record: ArtifactMetadataRecord) -> None:
+    """Raise `InvalidRecordError` where a record cannot be stored."""
     if (record.facts is None) != (record.opaque is not None):
         raise InvalidRecordError("opaque", record.opaque, "must be given where facts are not")
-    return {
-        "key": storable_hash("key", record.key),
-        "format": storable_format(record.format),
-        "origin": storable_text("origin", record.origin),
-        "needs_build": record.needs_build,
-        "opaque": storable_text("opaque", record.opaque),
-        "facts": storable_blob("facts", record.facts),
-        "content": storable_blob("content", record.content),
-    }
+    storable_hash("key", record.key)
+    storable_format(record.format)
+    storable_text("origin", record.origin)
+    storable_text("opaque", record.opaque)
+    storable_blob("facts", record.facts)
+    storable_blob("content", record.content)

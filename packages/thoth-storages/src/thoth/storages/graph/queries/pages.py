@@ -5,7 +5,9 @@ Rows are locked in the order of their keys by every writer, so writers cannot de
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from thoth.storages.exceptions import InvalidRecordError
 from thoth.storages.graph.queries.values import (
@@ -72,10 +74,11 @@ _RECORD = """
            last_modified = excluded.last_modified,
            changed_at = CASE WHEN stored.digest = excluded.digest
                              THEN stored.changed_at ELSE excluded.checked_at END,
-           facts = CASE WHEN stored.digest = excluded.digest AND stored.format = excluded.format
+           facts = CASE WHEN (stored.digest, stored.format, stored.present)
+                           = (excluded.digest, excluded.format, excluded.present)
                         THEN stored.facts ELSE excluded.facts END,
-           artifacts = CASE WHEN stored.digest = excluded.digest
-                             AND stored.format = excluded.format
+           artifacts = CASE WHEN (stored.digest, stored.format, stored.present)
+                               = (excluded.digest, excluded.format, excluded.present)
                             THEN coalesce(stored.artifacts, excluded.artifacts)
                             ELSE excluded.artifacts END
      WHERE stored.checked_at <= excluded.checked_at
@@ -136,11 +139,9 @@ class PageStore:
         A slice is (package, digest of its page, offset and length in bytes). None where the page
         is unknown or has changed since, or holds no such slice.
         """
-        for _, _, offset, length in slices:
-            if not (0 <= offset <= _MAX_OFFSET and 0 <= length <= _MAX_OFFSET - offset):
-                raise InvalidRecordError("slice", (offset, length), "is out of range")
+        check_slices(slices)
         parameters = (
-            [storable_text("package", package) for package, _, _, _ in slices],
+            [package for package, _, _, _ in slices],
             [digest for _, digest, _, _ in slices],
             [offset for _, _, offset, _ in slices],
             [length for _, _, _, length in slices],
@@ -160,15 +161,18 @@ class PageStore:
         if not records:
             return
         url = storable_text("index_url", index_url)
-        rows = sorted(map(_row, records), key=lambda row: (row["package"], row["checked_at"]))
+        for page in records:
+            check(page)
+        ordered = sorted(records, key=lambda page: (page.package, page.checked_at))
         with self._connection() as connection, connection.transaction():
             connection.execute(_RECORD_INDEX, {"url": url})
             found = connection.execute(_GET_INDEX, (url,)).fetchone()
             index = None if found is None else found[0]
             with connection.pipeline(), connection.cursor() as cursor:
-                for row in rows:
-                    left_in_store = row["present"] and row["artifacts"] is None
-                    cursor.execute(_RENEW if left_in_store else _RECORD, {"index": index, **row})
+                for page in ordered:
+                    left_in_store = page.present and page.artifacts is None
+                    statement = _RENEW if left_in_store else _RECORD
+                    cursor.execute(statement, {"index": index, **msgspec.structs.asdict(page)})
 
     def touch(self, index_url: str, packages: Sequence[str], checked_at: datetime) -> None:
         """Say that these pages were still as they are stored at this time.
@@ -184,18 +188,24 @@ class PageStore:
             connection.execute(_TOUCH, parameters)
 
 
-def _row(page: PageRecord) -> dict[str, Any]:
-    """Return what a row holds, or raise `InvalidRecordError`."""
+def check(page: PageRecord) -> None:
+    """Raise `InvalidRecordError` where a page cannot be stored."""
     if page.present != (page.facts is not None):
         raise InvalidRecordError("facts", page.package, "must go with a present page, and only so")
-    return {
-        "package": storable_text("package", page.package),
-        "present": page.present,
-        "digest": storable_hash("digest", page.digest),
-        "format": storable_format(page.format),
-        "checked_at": storable_time("checked_at", page.checked_at),
-        "facts": storable_blob("facts", page.facts),
-        "artifacts": storable_blob("artifacts", page.artifacts),
-        "etag": storable_text("etag", page.etag),
-        "last_modified": storable_text("last_modified", page.last_modified),
-    }
+    storable_text("package", page.package)
+    storable_text("etag", page.etag)
+    storable_text("last_modified", page.last_modified)
+    storable_hash("digest", page.digest)
+    storable_format(page.format)
+    storable_time("checked_at", page.checked_at)
+    storable_blob("facts", page.facts)
+    storable_blob("artifacts", page.artifacts)
+
+
+def check_slices(slices: Sequence[tuple[str, bytes, int, int]]) -> None:
+    """Raise `InvalidRecordError` where a slice cannot be asked for."""
+    for package, digest, offset, length in slices:
+        storable_text("package", package)
+        storable_hash("digest", digest)
+        if not (0 <= offset <= _MAX_OFFSET and 0 <= length <= _MAX_OFFSET - offset):
+            raise InvalidRecordError("slice", (offset, length), "is out of range")

@@ -1,0 +1,27 @@
+"""Helpers for tests of what builds on Thoth Storages; they need no test framework.
+
+`servers` lends real databases, `twins` keeps records in memory, `contracts` are the test suites
+that every store passes, the twins included.
+"""
+
+from __future__ import annotations
+
+from thoth.storages.testing.contracts import ArtifactMetadataStoreContract, PageStoreContract
+from thoth.storages.testing.servers import (
+    empty_database,
+    temporary_data_dir,
+    temporary_database,
+    temporary_settings,
+)
+from thoth.storages.testing.twins import InMemoryArtifactMetadata, InMemoryPages
+
+__all__ = [
+    "ArtifactMetadataStoreContract",
+    "InMemoryArtifactMetadata",
+    "InMemoryPages",
+    "PageStoreContract",
+    "empty_database",
+    "temporary_data_dir",
+    "temporary_database",
+    "temporary_settings",
+]

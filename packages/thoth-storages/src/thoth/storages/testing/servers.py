@@ -1,0 +1,93 @@
+"""Real databases for a while: an embedded server in a temporary directory, and databases on it."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+import uuid
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psycopg
+from psycopg import sql
+
+from thoth.storages.graph.embedded import EmbeddedServer
+from thoth.storages.graph.embedded.layout import Layout, is_locked
+from thoth.storages.settings import GraphServer, StoragesSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from thoth.storages.graph.connections import ConnectionParameters
+
+_STOP_SECONDS = 30.0
+
+
+@contextmanager
+def temporary_data_dir() -> Iterator[Path]:
+    """Lend a directory for `THOTH_DATA_DIR` that the embedded server's user can reach.
+
+    At the end, waits until the embedded server in it has ended, and removes it all.
+    """
+    directory = Path(tempfile.mkdtemp(prefix="thoth-test-"))
+    try:
+        directory.chmod(0o711)
+        yield directory
+        _wait_until_stopped(directory / "postgresql")
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+@contextmanager
+def temporary_settings() -> Iterator[StoragesSettings]:
+    """Lend settings for a new embedded server that ends with its last user."""
+    with temporary_data_dir() as data_dir:
+        yield StoragesSettings(data_dir=data_dir, pg_linger=0.0)
+
+
+@contextmanager
+def temporary_database() -> Iterator[ConnectionParameters]:
+    """Lend psycopg's parameters for a new, running embedded server without tables."""
+    with temporary_data_dir() as data_dir:
+        server = EmbeddedServer(data_dir / "postgresql", linger=0.0)
+        with server.acquire() as lease:
+            yield dict(lease.connection_parameters)
+
+
+@contextmanager
+def empty_database(parameters: ConnectionParameters) -> Iterator[StoragesSettings]:
+    """Lend settings for a new database on a running server, without tables; dropped at the end.
+
+    Much faster than a new server, so a test session needs one server and each test a database.
+    """
+    name = f"test_{uuid.uuid4().hex}"
+    identifier = sql.Identifier(name)
+    with psycopg.connect(**parameters, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(identifier))
+    server = GraphServer(
+        host=parameters["host"],
+        port=int(parameters["port"]),
+        user=parameters["user"],
+        password=parameters.get("password", ""),
+        database=name,
+    )
+    try:
+        yield StoragesSettings(data_dir=Path("/nonexistent"), server=server)
+    finally:
+        with psycopg.connect(**parameters, autocommit=True) as connection:
+            connection.execute(
+                sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(identifier)
+            )
+
+
+def _wait_until_stopped(data_dir: Path) -> None:
+    layout = Layout(data_dir)
+    if not layout.supervisor_lock.exists():
+        return
+    deadline = time.monotonic() + _STOP_SECONDS
+    while is_locked(layout.supervisor_lock):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"The embedded server in {data_dir} is still running")
+        time.sleep(0.02)
