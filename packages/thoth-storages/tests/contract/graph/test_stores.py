@@ -1,0 +1,49 @@
+"""The stores in PostgreSQL and their twins in memory keep the same promises."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from thoth.storages.testing import (
+    ArtifactMetadataStoreContract,
+    InMemoryArtifactMetadata,
+    InMemoryPages,
+    PageStoreContract,
+)
+
+if TYPE_CHECKING:
+    from thoth.storages import ArtifactMetadataStore, GraphDatabase, PageStore
+
+
+class TestInMemoryPages(PageStoreContract):
+    def make_store(self) -> InMemoryPages:
+        return InMemoryPages()
+
+
+class TestInMemoryArtifactMetadata(ArtifactMetadataStoreContract):
+    def make_store(self) -> InMemoryArtifactMetadata:
+        return InMemoryArtifactMetadata()
+
+
+class _InPostgreSQL:
+    @pytest.fixture(autouse=True)
+    def _use_graph(self, graph: GraphDatabase) -> None:
+        self.graph = graph
+
+    def empty(self) -> None:
+        with self.graph.migration_connection() as connection:
+            connection.execute("TRUNCATE package_index, page, artifact_metadata")
+
+
+class TestPageStore(_InPostgreSQL, PageStoreContract):
+    def make_store(self) -> PageStore:
+        self.empty()
+        return self.graph.pages
+
+
+class TestArtifactMetadataStore(_InPostgreSQL, ArtifactMetadataStoreContract):
+    def make_store(self) -> ArtifactMetadataStore:
+        self.empty()
+        return self.graph.artifact_metadata
