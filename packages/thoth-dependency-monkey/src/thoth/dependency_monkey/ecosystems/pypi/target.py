@@ -262,7 +262,7 @@ def _suggestion(text: str) -> str:
 def _did_you_mean(names: list[str] | tuple[str, ...], text: str, prefix: str = "") -> str:
     from difflib import get_close_matches
 
-    close = get_close_matches(text[:100], names, n=3, cutoff=0.5)
+    close = get_close_matches(text[:100], names, n=3, cutoff=0.6)
     return f"Did you mean {' or '.join(prefix + name for name in close)}? " if close else ""
 
 
