@@ -61,6 +61,7 @@ class _Parsed(NamedTuple):
     extras: tuple[str, ...]
     specifier: str
     marker: Marker | None
+    marker_text: str | None
     url: str | None
     text: str
 
@@ -92,7 +93,7 @@ class PypiUniverse(Universe):
         self._direct = {requirement.name for requirement in self._requirements}
         self._lines: dict[int, VersionLine] = {}
         self._needs: dict[tuple[int, int], tuple[Need, ...] | Opaque] = {}
-        self._markers: dict[tuple[str, str], bool] = {}
+        self._markers: dict[tuple[str | None, str], bool] = {}
         self._pythons: dict[str, bool] = {}
         self._python = self.number(PYTHON)
         self._settle_python()
@@ -340,7 +341,7 @@ class PypiUniverse(Universe):
                 requirement = _parse_requirement(text)
             except InvalidRequirement:
                 return Opaque(f"its requirement {text[:200]!r} is not valid", needs_build=False)
-            if not self._applies(requirement.marker, extra):
+            if not self._applies(requirement, extra):
                 continue
             if requirement.url is not None:
                 reason = f"it requires {requirement.name} from a URL, not from an index"
@@ -360,9 +361,8 @@ class PypiUniverse(Universe):
         for requirement in parsed:
             base = self.number(requirement.name)
             mask = self._lines[base].mask(requirement.specifier)
-            marker = None if requirement.marker is None else str(requirement.marker)
             needs.extend(
-                Need(member, mask, requirement.text, marker)
+                Need(member, mask, requirement.text, requirement.marker_text)
                 for member in self._members(requirement.name, requirement.extras)
             )
         return tuple(needs)
@@ -371,21 +371,21 @@ class PypiUniverse(Universe):
         """Return the numbers of a package and of the extras asked of it."""
         return [self.number(name), *(self.number(name, extra) for extra in extras)]
 
-    def _applies(self, marker: Marker | None, extra: str) -> bool:
-        """Say whether a marker makes a requirement one of the extra (of the release, for "")."""
-        if marker is None:
+    def _applies(self, requirement: _Parsed, extra: str) -> bool:
+        """Say whether a requirement is one of the extra (of the release itself, for "")."""
+        if requirement.marker is None:
             return not extra
         if not extra:
-            return self._holds(marker, "")
-        return self._holds(marker, extra) and not self._holds(marker, "")
+            return self._holds(requirement, "")
+        return self._holds(requirement, extra) and not self._holds(requirement, "")
 
-    def _holds(self, marker: Marker, extra: str) -> bool:
-        key = (str(marker), extra)
+    def _holds(self, requirement: _Parsed, extra: str) -> bool:
+        key = (requirement.marker_text, extra)
         answer = self._markers.get(key)
-        if answer is None:
+        if answer is None and requirement.marker is not None:
             self._environment["extra"] = extra
-            answer = self._markers[key] = bool(marker.evaluate(self._environment))
-        return answer
+            answer = self._markers[key] = bool(requirement.marker.evaluate(self._environment))
+        return bool(answer)
 
 
 _requirements: dict[str, _Parsed] = {}
@@ -407,6 +407,7 @@ def _parse_requirement(text: str) -> _Parsed:
             extras,
             specifier,
             requirement.marker,
+            None if requirement.marker is None else str(requirement.marker),
             requirement.url,
             _plain_text(name, extras, specifier),
         )

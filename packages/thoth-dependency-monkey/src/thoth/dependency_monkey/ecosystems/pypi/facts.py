@@ -44,7 +44,8 @@ class PageFacts(msgspec.Struct, array_like=True):
     artifacts of release `j` have the positions `starts[j]` up to, not including, `starts[j + 1]`
     in the columns `tags`, `requires_python`, `uploaded` and `yanked`, in the order of its encoded
     artifacts. `tags[i]` points into `tag_sets` (the compressed tag set of a wheel's file name,
-    such as "cp311-cp311-manylinux_2_17_x86_64.manylinux2014_x86_64"), or is SDIST. `requires_python[i]` points into
+    such as "cp311-cp311-manylinux_2_17_x86_64.manylinux2014_x86_64"), or is SDIST.
+    `requires_python[i]` points into
     `specifiers`, or is UNKNOWN where none is given. `uploaded[i]` is in seconds since 1970, or
     UNKNOWN. The full artifacts of release `j` are the msgpack bytes
     `artifacts[offsets[j]:offsets[j + 1]]`, kept apart since only chosen releases need them.
