@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from thoth.storages.exceptions import BinariesNotFoundError, DataDirectoryError
 
-from .layout import open_lock, wait_for_lock
+from .layout import open_lock, sync, wait_for_lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -156,5 +156,8 @@ def _copy(files: dict[str, Path], target: Path) -> None:
         destination.chmod(0o755 if os.access(source, os.X_OK) else 0o644)
     for folder, _, _ in os.walk(partial):
         Path(folder).chmod(0o755)
-    os.sync()
+    # A copy is trusted by its name from now on: it must not come out empty after a power cut.
+    for path in (*partial.rglob("*"), partial):
+        sync(path)
     partial.rename(target)
+    sync(target.parent)

@@ -137,7 +137,7 @@ def read_state(path: Path) -> State | None:
             server_pid=int(fields["server_pid"]),
             supervisor_pid=int(fields["supervisor_pid"]),
         )
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 
@@ -156,6 +156,15 @@ def write_atomically(path: Path, content: bytes, mode: int) -> None:
         file.write(content)
         os.fchmod(descriptor, mode)
     partial.replace(path)
+
+
+def sync(path: Path) -> None:
+    """Make a file's content or a directory's entries durable."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def read_limited(path: Path) -> bytes:

@@ -39,6 +39,7 @@ from .layout import (
     open_lock,
     open_log,
     read_limited,
+    sync,
     try_lock,
     write_atomically,
 )
@@ -159,7 +160,7 @@ class Postmaster:
                     self.log_tail(),
                 )
             partial.rename(self._layout.cluster)
-            _sync_directory(self._layout.root)
+            sync(self._layout.root)
 
     # --- starting and adopting -------------------------------------------------------------------
 
@@ -408,11 +409,3 @@ class Postmaster:
 def _quoted(path: str) -> str:
     """Quote a path for a setting that is a list of paths."""
     return '"' + path.replace('"', '""') + '"'
-
-
-def _sync_directory(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -89,7 +89,11 @@ def _linux_start(pid: int) -> int | None:
 
 
 def _listed_processes(directory: Path, title: str, uid: int) -> list[Process]:
-    command = ["/bin/ps", "-A", "-ww", "-o", "pid=,uid=,stat=,command="]
+    # One option for each column: POSIX lets an empty header take the rest of its argument.
+    columns = [
+        word for column in ("pid", "uid", "stat", "command") for word in ("-o", f"{column}=")
+    ]
+    command = ["/bin/ps", "-A", "-ww", *columns]
     listing = subprocess.run(
         command, capture_output=True, check=False, timeout=_PS_TIMEOUT, stdin=subprocess.DEVNULL
     )
