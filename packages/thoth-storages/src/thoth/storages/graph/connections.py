@@ -177,7 +177,7 @@ class ConnectionPool:
     def translated(self, error: psycopg.Error, connection: Connection) -> DatabaseError:
         """Turn an error of psycopg into ours; forget idle connections where the server is gone."""
         detail, sqlstate = str(error) or type(error).__name__, error.sqlstate
-        if connection.closed or isinstance(error, _LOST):
+        if isinstance(error, _LOST) or (sqlstate is None and connection.closed):
             self._close_idle()
             return DatabaseUnreachableError(self._place, detail, sqlstate)
         if isinstance(error, _BUSY):

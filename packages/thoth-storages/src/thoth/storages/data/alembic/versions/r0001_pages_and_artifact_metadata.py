@@ -20,8 +20,8 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), sa.Identity(always=True), nullable=False),
         sa.Column("ecosystem", sa.Text(), nullable=False),
         sa.Column("url", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("id", name="package_index_pkey"),
-        sa.UniqueConstraint("ecosystem", "url", name="package_index_ecosystem_url_key"),
+        sa.PrimaryKeyConstraint("id", name=op.f("package_index_pkey")),
+        sa.UniqueConstraint("ecosystem", "url", name=op.f("package_index_ecosystem_url_key")),
     )
     op.create_table(
         "page",
@@ -36,15 +36,15 @@ def upgrade() -> None:
         sa.Column("changed_at", sa.TIMESTAMP(timezone=True), nullable=False),
         sa.Column("facts", sa.LargeBinary(), nullable=True),
         sa.Column("artifacts", sa.LargeBinary(), nullable=True),
-        sa.CheckConstraint("octet_length(digest) = 32", name="page_digest_check"),
-        sa.CheckConstraint("present = (facts IS NOT NULL)", name="page_facts_check"),
+        sa.CheckConstraint("octet_length(digest) = 32", name=op.f("page_digest_check")),
+        sa.CheckConstraint("present = (facts IS NOT NULL)", name=op.f("page_facts_check")),
         sa.ForeignKeyConstraint(
             ["package_index_id"],
             ["package_index.id"],
-            name="page_package_index_id_fkey",
+            name=op.f("page_package_index_id_fkey"),
             ondelete="CASCADE",
         ),
-        sa.PrimaryKeyConstraint("package_index_id", "package", name="page_pkey"),
+        sa.PrimaryKeyConstraint("package_index_id", "package", name=op.f("page_pkey")),
     )
     op.execute("ALTER TABLE page SET (fillfactor = 90)")
     op.execute("ALTER TABLE page ALTER COLUMN facts SET STORAGE EXTERNAL")
@@ -59,11 +59,11 @@ def upgrade() -> None:
         sa.Column("opaque", sa.Text(), nullable=True),
         sa.Column("facts", sa.LargeBinary(), nullable=True),
         sa.Column("content", sa.LargeBinary(), nullable=False),
-        sa.CheckConstraint("octet_length(key) = 32", name="artifact_metadata_key_check"),
+        sa.CheckConstraint("octet_length(key) = 32", name=op.f("artifact_metadata_key_check")),
         sa.CheckConstraint(
-            "(facts IS NULL) = (opaque IS NOT NULL)", name="artifact_metadata_opaque_check"
+            "(facts IS NULL) = (opaque IS NOT NULL)", name=op.f("artifact_metadata_opaque_check")
         ),
-        sa.PrimaryKeyConstraint("key", name="artifact_metadata_pkey"),
+        sa.PrimaryKeyConstraint("key", name=op.f("artifact_metadata_pkey")),
     )
 
 

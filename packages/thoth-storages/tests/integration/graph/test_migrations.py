@@ -1,0 +1,170 @@
+"""Migrations up and down, and that they and the models describe the same tables."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from thoth.storages import DatabaseBusyError, GraphDatabase
+from thoth.storages.graph import migrations
+from thoth.storages.graph.models import Base
+from thoth.storages.graph.schema import SCRIPTS, script_revisions
+from thoth.storages.testing import empty_database
+from thoth.storages.testing.contracts import INDEX, metadata, opaque, page
+
+if TYPE_CHECKING:
+    from thoth.storages import StoragesSettings
+    from thoth.storages.graph.connections import ConnectionParameters
+
+ROOT = next(
+    (parent for parent in Path(__file__).parents if (parent / "alembic.ini").exists()), None
+)
+
+# Everything that makes up a table: columns with type, collation, storage, compression and default,
+# constraints and indexes, storage parameters.
+SHAPE = """
+    SELECT relname::text, attnum::text, attname::text, format_type(atttypid, atttypmod),
+           collname::text, attstorage::text, attcompression::text, attnotnull::text,
+           attidentity::text, pg_get_expr(adbin, adrelid)
+      FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid
+      LEFT JOIN pg_collation ON pg_collation.oid = attcollation
+      LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
+     WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND attnum > 0
+       AND relname <> 'alembic_version'
+    UNION ALL
+    SELECT conrelid::regclass::text, conname::text, pg_get_constraintdef(oid), '', '', '', '', '',
+           '', ''
+      FROM pg_constraint
+     WHERE connamespace = 'public'::regnamespace AND conrelid <> 'alembic_version'::regclass
+    UNION ALL
+    SELECT relname::text, reloptions::text, pg_get_indexdef(pg_class.oid), '', '', '', '', '', '',
+           ''
+      FROM pg_class LEFT JOIN pg_index ON indexrelid = pg_class.oid
+     WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'i')
+       AND relname NOT LIKE 'alembic_version%%'
+     ORDER BY 1, 2, 3
+"""
+
+
+def fill(graph: GraphDatabase) -> None:
+    graph.pages.record(INDEX, [page("six"), page("numpy", artifacts=os.urandom(100_000))])
+    graph.artifact_metadata.record([metadata("six"), opaque("old")])
+
+
+def test_the_models_and_the_migrated_database_do_not_differ(empty_graph: GraphDatabase) -> None:
+    empty_graph.initialize_schema()
+    with migrations.engine(empty_graph.migration_connection).connect() as connection:
+        context = MigrationContext.configure(
+            connection, opts={"compare_type": True, "compare_server_default": True}
+        )
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def test_tables_made_from_the_models_are_those_that_migrations_make(
+    empty_graph: GraphDatabase, server_parameters: ConnectionParameters
+) -> None:
+    empty_graph.initialize_schema()
+    with empty_database(server_parameters) as settings, GraphDatabase(settings) as other:
+        with migrations.engine(other.migration_connection).begin() as connection:
+            Base.metadata.create_all(connection)
+        with other.migration_connection() as by_models:
+            by_models.execute("CREATE TABLE alembic_version ()")
+            from_models = by_models.execute(SHAPE).fetchall()
+    with empty_graph.migration_connection() as by_migrations:
+        from_migrations = by_migrations.execute(SHAPE).fetchall()
+    assert len(from_models) > 30
+    assert from_models == from_migrations
+
+
+def test_every_revision_goes_up_down_and_up_again_with_data(empty_graph: GraphDatabase) -> None:
+    empty_graph.initialize_schema()
+    fill(empty_graph)
+    for revision in (*reversed(script_revisions()[:-1]), "base"):
+        migrations.downgrade(empty_graph.migration_connection, revision)
+        assert not empty_graph.is_schema_up2date()
+        migrations.upgrade(empty_graph.migration_connection)
+        assert empty_graph.is_schema_up2date()
+        fill(empty_graph)
+    assert empty_graph.pages.get(INDEX, ["six", "numpy"], format=1).keys() == {"six", "numpy"}
+
+
+def test_a_migration_that_fails_leaves_nothing(empty_graph: GraphDatabase) -> None:
+    with empty_graph.migration_connection() as connection:
+        connection.execute("CREATE TABLE artifact_metadata ()")
+    with pytest.raises(Exception, match="artifact_metadata"):
+        empty_graph.initialize_schema()
+    with empty_graph.migration_connection() as connection:
+        connection.execute("DROP TABLE artifact_metadata")
+    empty_graph.initialize_schema()
+    assert empty_graph.is_schema_up2date()
+
+
+def test_a_migration_waits_for_its_turn_only_so_long(
+    empty_graph: GraphDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrations, "TURN_SECONDS", 0.2)
+    with empty_graph.migration_connection() as other:
+        other.execute("SELECT pg_advisory_xact_lock(%s)", (migrations.ADVISORY_LOCK,))
+        with pytest.raises(DatabaseBusyError, match="Try again"):
+            empty_graph.initialize_schema()
+    empty_graph.initialize_schema()
+
+
+def test_a_migration_waits_for_a_table_in_use_only_so_long(
+    empty_graph: GraphDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrations, "LOCK_SECONDS", 0.2)
+    empty_graph.initialize_schema()
+    with empty_graph.migration_connection() as other:
+        other.execute("SELECT FROM page")
+        with pytest.raises(DatabaseBusyError):
+            empty_graph.drop_all()
+    assert empty_graph.is_schema_up2date()
+
+
+@pytest.mark.skipif(ROOT is None, reason="not in a checkout: no alembic.ini")
+@pytest.mark.slow
+def test_the_published_commands_work_as_they_are_written(
+    empty_settings: StoragesSettings, tmp_path: Path
+) -> None:
+    assert ROOT is not None
+    assert empty_settings.server is not None
+    environment = {
+        **os.environ,
+        "KNOWLEDGE_GRAPH_HOST": empty_settings.server.host,
+        "KNOWLEDGE_GRAPH_DATABASE": empty_settings.server.database,
+    }
+
+    def alembic(*arguments: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "alembic", *arguments],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    alembic("upgrade", "head")
+    assert script_revisions()[-1] in alembic("current")
+    assert "No new upgrade operations" in alembic("check")
+    assert "CREATE TABLE page" in alembic("upgrade", "head", "--sql")
+    before = set((SCRIPTS / "versions").iterdir())
+    try:
+        alembic("revision", "--autogenerate", "-m", "nothing new")
+    finally:
+        made = [path for path in set((SCRIPTS / "versions").iterdir()) - before if path.is_file()]
+        kept = [path.rename(tmp_path / path.name) for path in made]
+    number = int(script_revisions()[-1]) + 1
+    assert [path.name for path in kept] == [f"r{number:04}_nothing_new.py"]
+    assert f'revision = "{number:04}"' in kept[0].read_text()
+    alembic("downgrade", "base")
