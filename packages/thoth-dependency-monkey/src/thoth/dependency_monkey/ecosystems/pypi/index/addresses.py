@@ -1,15 +1,18 @@
-"""Which addresses a public index may send us to.
+"""Addresses of servers: resolved once, and judged before anything is sent there.
 
 A page names the hosts of its files, and servers redirect. So an index on the Internet could make
 us ask machines that only we can reach. The rule: unless the configured index itself is on such an
-inner address, no other host may be.
+inner address, no other host may be. Connections go to the very address that was judged, so a name
+that resolves differently the next time does not get around the rule.
 """
 
 from __future__ import annotations
 
 import asyncio
 import socket
+from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from itertools import chain, zip_longest
 
 # Not `is_private`: that also covers documentation ranges, which some networks route to mirrors.
 _INNER = tuple(
@@ -32,7 +35,10 @@ _INNER = tuple(
     )
 )
 _NAT64 = ip_network("64:ff9b::/96")
-_REMEMBERED = 1024
+_REMEMBERED = 256
+_REMEMBERED_FOR = 300.0
+_TRIED = 4
+_HEAD_START = 0.25
 
 
 def is_inner(address: str) -> bool:
@@ -59,53 +65,118 @@ def _embedded(address: IPv4Address | IPv6Address) -> IPv4Address | None:
     return address.ipv4_mapped or address.sixtofour
 
 
-class AddressRule:
-    """Decides whether a host may be asked on behalf of the index at `index_host`."""
-
-    def __init__(self, index_host: str) -> None:
-        self._index_host = index_host
-        self._inner: dict[str, bool] = {}
-
-    async def allows(self, host: str, port: int, *, proxied: bool) -> bool:
-        """Say whether `host` may be asked; False where any of its addresses is an inner one.
-
-        Where a proxy resolves names, only addresses written out and `localhost` can be judged.
-        Raises `OSError` where the name does not resolve.
-        """
-        if host == self._index_host:
-            return True
-        if proxied:
-            return not _looks_inner(host) or _looks_inner(self._index_host)
-        return not await self._is_inner(host, port) or await self._index_is_inner(port)
-
-    async def allows_address(self, address: str, port: int) -> bool:
-        """Say whether the address that a connection really reached may have been asked."""
-        return not is_inner(address) or await self._index_is_inner(port)
-
-    async def _index_is_inner(self, port: int) -> bool:
-        return await self._is_inner(self._index_host, port)
-
-    async def _is_inner(self, host: str, port: int) -> bool:
-        known = self._inner.get(host)
-        if known is not None:
-            return known
-        loop = asyncio.get_running_loop()
-        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        inner = any(is_inner(str(entry[4][0])) for entry in found)
-        if len(self._inner) < _REMEMBERED:
-            self._inner[host] = inner
-        return inner
-
-
-def _looks_inner(host: str) -> bool:
+def looks_inner(host: str) -> bool:
+    """Say, without resolving it, whether a host is an inner address written out, or `localhost`."""
     if host == "localhost" or host.endswith(".localhost"):
         return True
-    try:
-        # `inet_aton` reads the short and numeric spellings (127.1, 0x7f000001) as a resolver would.
+    with suppress(OSError):
+        # Reads the short and numeric spellings (127.1, 0x7f000001) as a resolver would.
         return is_inner(socket.inet_ntoa(socket.inet_aton(host)))
-    except OSError:
-        pass
-    try:
+    with suppress(ValueError):
         return is_inner(host)
-    except ValueError:
-        return False
+    return False
+
+
+class AddressBook:
+    """Resolves hosts, each once in a while, and says which may be asked on behalf of one index.
+
+    Seldom is more than thrift: resolvers drop bursts of questions, which are repeated after five
+    seconds only.
+    """
+
+    def __init__(self, index_host: str, timeout: float) -> None:
+        self._index_host = index_host
+        self._timeout = timeout
+        self._known: dict[tuple[str, int], tuple[float, asyncio.Task[str | None]]] = {}
+
+    async def find(self, host: str, port: int) -> str | None:
+        """Return the address to connect to, or None where the rule forbids the host.
+
+        Raises `OSError` where the host has no address or is not resolved in time.
+        """
+        key = (host, port)
+        now = asyncio.get_running_loop().time()
+        since, task = self._known.get(key, (0.0, None))
+        if task is None or now - since > _REMEMBERED_FOR:
+            while len(self._known) >= _REMEMBERED:
+                del self._known[next(iter(self._known))]
+            task = asyncio.create_task(self._look_up(host, port))
+            self._known[key] = (now, task)
+        try:
+            # Many requests wait for one answer: one that gives up must not take it away.
+            return await asyncio.shield(task)
+        except OSError:
+            self.forget(host, port)
+            raise
+
+    def forget(self, host: str, port: int) -> None:
+        """Resolve a host anew the next time: its address did not answer."""
+        self._known.pop((host, port), None)
+
+    def allows_by_proxy(self, host: str) -> bool:
+        """Say whether a proxy may be asked for a host, whose address only the proxy will know."""
+        return host == self._index_host or not looks_inner(host) or looks_inner(self._index_host)
+
+    async def close(self) -> None:
+        """Stop what is still being resolved."""
+        tasks = [task for _, task in self._known.values()]
+        self._known.clear()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _look_up(self, host: str, port: int) -> str | None:
+        async with asyncio.timeout(self._timeout):
+            addresses = await _resolve(host, port)
+            if (
+                host != self._index_host
+                and any(map(is_inner, addresses))
+                and not any(map(is_inner, await _resolve(self._index_host, port)))
+            ):
+                return None
+        if len(addresses) == 1:
+            return addresses[0]
+        return await _fastest(addresses, port, self._timeout)
+
+
+async def _resolve(host: str, port: int) -> list[str]:
+    loop = asyncio.get_running_loop()
+    try:
+        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except UnicodeError:
+        raise socket.gaierror(socket.EAI_NONAME, "no valid host name") from None
+    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+    if not addresses:
+        raise socket.gaierror(socket.EAI_NONAME, "no address")
+    return addresses
+
+
+async def _fastest(addresses: list[str], port: int, timeout: float) -> str:  # noqa: ASYNC109
+    """Return the address that takes connections first, the families in turn (RFC 8305)."""
+    sixes = [address for address in addresses if ":" in address]
+    fours = [address for address in addresses if ":" not in address]
+    first, second = (sixes, fours) if ":" in addresses[0] else (fours, sixes)
+    turns = [each for each in chain(*zip_longest(first, second)) if each is not None][:_TRIED]
+    attempts = [
+        asyncio.create_task(_reached(address, port, turn * _HEAD_START))
+        for turn, address in enumerate(turns)
+    ]
+    try:
+        for attempt in asyncio.as_completed(attempts, timeout=timeout):
+            with suppress(ConnectionError):
+                return await attempt
+    except OSError:
+        # None can be reached: connecting to the first one says how.
+        return addresses[0]
+    finally:
+        for task in attempts:
+            task.cancel()
+        await asyncio.gather(*attempts, return_exceptions=True)
+    return addresses[0]
+
+
+async def _reached(address: str, port: int, pause: float) -> str:
+    await asyncio.sleep(pause)
+    _, writer = await asyncio.open_connection(address, port)
+    writer.close()
+    return address

@@ -114,10 +114,11 @@ class ArtifactReader:
 
     async def _tail(self, artifact: Artifact) -> Window:
         length = self._limits.wheel_tail_bytes
+        origin = _origin(artifact)
         if artifact.size is not None and artifact.size <= length:
             return await self._whole_file(artifact, "wheel_tail_bytes", length)
-        if origin_of(artifact.url) not in self._rangeless:
-            window = await self._ranged(artifact, f"bytes=-{length}")
+        if origin not in self._rangeless:
+            window = await self._ranged(artifact, f"bytes=-{length}", length)
             if window is not None and window.start + len(window.data) == window.total:
                 return window
         async with self._whole:
@@ -125,28 +126,26 @@ class ArtifactReader:
 
     async def _window(self, artifact: Artifact, needed: ByteRange) -> Window:
         last = needed.start + needed.length - 1
-        window = await self._ranged(artifact, f"bytes={needed.start}-{last}")
+        window = await self._ranged(artifact, f"bytes={needed.start}-{last}", needed.length)
         if window is None or window.start > needed.start:
             raise ArchiveError("the server does not keep to its ranges")
         return window
 
-    async def _ranged(self, artifact: Artifact, byte_range: str) -> Window | None:
+    async def _ranged(self, artifact: Artifact, byte_range: str, length: int) -> Window | None:
         """Return what a range request brings, or None where the server does not serve ranges."""
-        answer, body = await self._transport.fetch(
-            artifact.url,
-            {**_IDENTITY, "range": byte_range},
-            self._range_sink,
-            _ranged_body,
-        )
+        try:
+            answer, body = await self._transport.fetch(
+                artifact.url,
+                {**_IDENTITY, "range": byte_range},
+                lambda answer: Body("range", length) if answer.status == 206 else Nothing(),
+                _ranged_body,
+            )
+        except LimitExceededError:
+            return None
         if isinstance(body, Body):
             return _range_window(answer, bytes(body.data))
-        self._rangeless.add(origin_of(artifact.url))
+        self._rangeless.add(_origin(artifact))
         return None
-
-    def _range_sink(self, answer: Answer) -> Sink:
-        if answer.status != 206:
-            return Nothing()
-        return Body("wheel_bytes", self._limits.wheel_bytes)
 
     async def _whole_file(self, artifact: Artifact, limit: str, allowed: int) -> Window:
         data = await self._body(artifact.url, limit, allowed)
@@ -160,6 +159,13 @@ class ArtifactReader:
             )
         except LimitExceededError as exceeded:
             raise ArchiveError(exceeded.detail) from None
+
+
+def _origin(artifact: Artifact) -> Origin:
+    try:
+        return origin_of(artifact.url)
+    except ValueError:
+        raise ArchiveError("its URL cannot be asked") from None
 
 
 def _ranged_body(answer: Answer, sink: Sink) -> tuple[Answer, Sink]:

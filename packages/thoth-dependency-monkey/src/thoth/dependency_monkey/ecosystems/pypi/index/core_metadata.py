@@ -29,6 +29,7 @@ _DEPENDENCY_FIELDS = frozenset({"requires-dist", "requires-python", "provides-ex
 _NEEDED = _DEPENDENCY_FIELDS | {"metadata-version", "name", "version", "dynamic"}
 _KNOWN_MAJOR = 2
 _SHOWN = 200
+_MAX_REQUIREMENT = 8192
 
 # Spellings that installers have always read, and that have one reading only.
 _STAR_AFTER_ORDER = re.compile(r"([<>]=|[<>])(\s*[\w.!]+?)\.\*")
@@ -106,19 +107,24 @@ def _one_line(text: str) -> str:
 
 @functools.lru_cache(maxsize=16_384)
 def _requirement(text: str) -> str:
-    try:
-        Requirement(text)
-    except InvalidRequirement:
-        pass
-    else:
+    """Return a requirement as it stands, or mended; it is valid (PEP 508)."""
+    if _is_valid(text):
         return text
     requirement, semicolon, marker = text.partition(";")
     mended = f"{lenient_specifier(requirement)}{semicolon}{marker}"
+    if _is_valid(mended):
+        return mended
+    raise MetadataError(f"the metadata has an invalid Requires-Dist {_shown(text)}")
+
+
+def _is_valid(text: str) -> bool:
+    if len(text) > _MAX_REQUIREMENT:
+        return False
     try:
-        Requirement(mended)
-    except InvalidRequirement:
-        raise MetadataError(f"the metadata has an invalid Requires-Dist {_shown(text)}") from None
-    return mended
+        Requirement(text)
+    except (InvalidRequirement, RecursionError):
+        return False
+    return True
 
 
 def _shown(text: str | None) -> str:

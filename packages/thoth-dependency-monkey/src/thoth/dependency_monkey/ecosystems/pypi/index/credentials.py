@@ -40,9 +40,15 @@ def origin_of(url: str) -> Origin:
     Raises `ValueError` where it is none.
     """
     parts = urlsplit(url)
-    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
+    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname or not parts.hostname.isascii():
         raise ValueError("not an absolute http or https URL")
     return Origin(parts.scheme, parts.hostname, parts.port or _DEFAULT_PORTS[parts.scheme])
+
+
+def host_header(origin: Origin) -> str:
+    """Return what a request's `Host` header says (RFC 9110): no default port."""
+    host = f"[{origin.host}]" if ":" in origin.host else origin.host
+    return host if origin.port == _DEFAULT_PORTS[origin.scheme] else f"{host}:{origin.port}"
 
 
 def without_user_info(url: str) -> str:

@@ -33,15 +33,16 @@ def normalize_name(name: str) -> str:
 class FileNames:
     """Reads the file names of one package, given its normalised name.
 
-    Remembers what it has read, since a page repeats few names and versions in many files.
+    Remembers the parts that it has read: the files of a page share few of them.
     """
 
     def __init__(self, package: str) -> None:
+        self.versions: dict[str, Version] = {}
         self._package = package
         self._prefix = f"{package}-"
-        self._is_own_name: dict[str, bool] = {}
         self._canonical: dict[str, str | None] = {}
-        self.versions: dict[str, Version] = {}
+        self._wheel_stems: dict[str, str | None] = {}
+        self._tag_sets: dict[str, str | None] = {}
 
     def read(self, filename: str) -> tuple[str, str | None] | str | None:
         """Return the canonical version, and the tag set of a wheel or None for an sdist.
@@ -49,44 +50,50 @@ class FileNames:
         Returns `IGNORED` for formats that are no business of ours, None for a name that cannot be
         understood or belongs to another package.
         """
-        if len(filename) > _MAX_LENGTH or _PLAIN.fullmatch(filename) is None:
-            return None
         if filename.endswith(".whl"):
-            return self._wheel(filename[:-4])
+            return self._wheel(filename)
+        if filename.endswith(".tar.gz"):
+            version = self._sdist_version(filename[:-7])
+            return None if version is None else (version, None)
         lowered = filename.lower()
         for suffix in _SDIST_SUFFIXES:
             if lowered.endswith(suffix):
                 version = self._sdist_version(filename[: -len(suffix)])
                 return None if version is None else (version, None)
-        if lowered.endswith(_FOREIGN_SUFFIXES):
-            return IGNORED
-        return None
+        return IGNORED if lowered.endswith(_FOREIGN_SUFFIXES) else None
 
-    def _wheel(self, stem: str) -> tuple[str, str | None] | None:
-        parts = stem.split("-")
-        if len(parts) == 6:
-            if not parts[2][:1].isdigit():
-                return None
-        elif len(parts) != 5:
-            return None
-        name = parts[0]
-        is_own = self._is_own_name.get(name)
-        if is_own is None:
-            is_own = self._is_own_name[name] = normalize_name(name) == self._package
-        if not is_own:
-            return None
-        version = self.canonical(parts[1])
-        tag_set = "-".join(parts[-3:]).lower()
-        if version is None or _TAG_SET.fullmatch(tag_set) is None:
+    def _wheel(self, filename: str) -> tuple[str, str] | None:
+        stem, *tags = filename[:-4].rsplit("-", 3)
+        tail = filename[len(stem) :]
+        if stem in self._wheel_stems:
+            version = self._wheel_stems[stem]
+        else:
+            version = self._wheel_stems[stem] = self._wheel_version(stem)
+        if tail in self._tag_sets:
+            tag_set = self._tag_sets[tail]
+        else:
+            tag_set = "-".join(tags).lower()
+            matches = len(tail) <= _MAX_LENGTH and _TAG_SET.fullmatch(tag_set)
+            tag_set = self._tag_sets[tail] = tag_set if matches else None
+        if version is None or tag_set is None:
             return None
         return version, tag_set
 
+    def _wheel_version(self, stem: str) -> str | None:
+        parts = stem.split("-")
+        if len(parts) == 3 and not parts[2][:1].isdigit():
+            return None
+        if len(parts) not in (2, 3) or _PLAIN.fullmatch(stem) is None:
+            return None
+        if normalize_name(parts[0]) != self._package:
+            return None
+        return self.canonical(parts[1])
+
     def _sdist_version(self, stem: str) -> str | None:
-        split = len(self._package)
-        if stem[split : split + 1] == "-":
-            name = stem[:split]
-            if name.lower().replace("_", "-").replace(".", "-") == self._package:
-                return self.canonical(stem[split + 1 :])
+        if stem.startswith(self._prefix):
+            return self.canonical(stem[len(self._prefix) :])
+        if len(stem) > _MAX_LENGTH:
+            return None
         for match in _SEPARATORS.finditer(stem):
             # Of a run of separators the last one parts name and version.
             if normalize_name(stem[: match.start()]) == self._package:
@@ -95,17 +102,17 @@ class FileNames:
 
     def canonical(self, text: str) -> str | None:
         """Return a version's canonical text (PEP 440), or None where it is no version."""
-        try:
+        if text in self._canonical:
             return self._canonical[text]
-        except KeyError:
-            pass
         canonical: str | None = None
-        try:
-            version = Version(text)
-        except (InvalidVersion, ValueError):
-            pass
-        else:
-            canonical = str(version)
-            self.versions.setdefault(canonical, version)
+        # `Version` would also take white space around, and digits of other scripts.
+        if len(text) <= _MAX_LENGTH and _PLAIN.fullmatch(text) is not None:
+            try:
+                version = Version(text)
+            except InvalidVersion:
+                pass
+            else:
+                canonical = str(version)
+                self.versions.setdefault(canonical, version)
         self._canonical[text] = canonical
         return canonical

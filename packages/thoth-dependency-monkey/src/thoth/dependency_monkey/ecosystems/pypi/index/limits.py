@@ -15,7 +15,7 @@ class IndexLimits:
     connections: requests under way at once. Up to twice as many connections are kept open.
     connect_timeout, read_timeout: for a connection (with TLS), and between two reads.
     request_timeout: for one request in all: every try, redirect, wait and byte of its answer.
-        `page` makes one request, `metadata` at most five; waiting for a connection comes on top.
+        `page` makes one request, `metadata` at most six; waiting for a connection comes on top.
     retries: further tries after a failed one. The n-th waits `backoff * 2**(n - 1)`, less a random
         part of up to half.
     retry_after: the longest `Retry-After` that is waited for; a longer one ends the request.

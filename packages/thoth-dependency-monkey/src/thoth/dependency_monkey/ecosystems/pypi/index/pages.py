@@ -9,7 +9,7 @@ import hashlib
 import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, NamedTuple, NoReturn
-from urllib.parse import urljoin, urlsplit, urlunsplit
+from urllib.parse import urljoin
 
 import msgspec
 
@@ -19,6 +19,10 @@ from thoth.dependency_monkey.ecosystems.pypi.facts import (
     Artifact,
     PageFacts,
     encode_artifacts,
+)
+from thoth.dependency_monkey.ecosystems.pypi.index.credentials import (
+    origin_of,
+    without_user_info,
 )
 from thoth.dependency_monkey.ecosystems.pypi.index.faults import (
     BrokenAnswerError,
@@ -50,8 +54,6 @@ _SKIPPED_LENGTH = 200
 _JSON_TYPES = {"application/json", "application/vnd.pypi.simple.latest+json"}
 _HTML_TYPES = {"text/html", "application/xhtml+xml", "application/vnd.pypi.simple.latest+html"}
 _SIMPLE_TYPE = re.compile(r"application/vnd\.pypi\.simple\.v(\d+)\+(json|html)")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _Size = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
 
 
@@ -225,7 +227,10 @@ class _Builder:
         self.url = url
         self._limits = limits
         self._names = FileNames(package)
-        self._releases: dict[str, dict[str, tuple[Artifact, str | None]]] = {}
+        self._seen: set[str] = set()
+        # Beginnings of absolute URLs, up to the path, that were found to need no change.
+        self._servers: set[str] = set()
+        self._releases: dict[str, list[tuple[str, Artifact, str | None]]] = {}
         self._skipped: list[str] = []
 
     def check_count(self, count: int) -> None:
@@ -254,27 +259,41 @@ class _Builder:
         if isinstance(read, str):
             return read == IGNORED
         version, tag_set = read
+        if filename in self._seen:
+            return True
         url = file.url
-        if not url.startswith("https://") or "#" in url or "@" in url or not url.isprintable():
+        server = url[: url.find("/", 8)]
+        if server not in self._servers or "#" in url or not url.isprintable() or " " in url:
             absolute = _file_url(self.url, url)
             if absolute is None:
                 self.skip(filename)
                 return True
+            if absolute == url:
+                self._servers.add(server)
             url = absolute
-        yanked = file.yanked
+        self._seen.add(filename)
         uploaded = file.upload_time
+        yanked = file.yanked
+        specifier = file.requires_python
+        offered = file.core_metadata
+        if offered is None:
+            offered = file.dist_info_metadata
         artifact = Artifact(
-            filename=filename,
-            url=url,
-            kind="sdist" if tag_set is None else "wheel",
-            sha256=_sha256(file.hashes),
-            size=file.size,
-            uploaded=None if uploaded is None else _seconds(uploaded),
-            requires_python=(file.requires_python or "").strip() or None,
-            yanked=None if not yanked else "" if yanked is True else yanked,
-            metadata_sha256=_metadata_sha256(file),
+            filename,
+            url,
+            "sdist" if tag_set is None else "wheel",
+            _sha256(file.hashes),
+            file.size,
+            None if uploaded is None else _seconds(uploaded),
+            specifier.strip() or None if specifier else None,
+            (yanked if isinstance(yanked, str) else "") if yanked else None,
+            None if offered is None else _metadata_sha256(offered),
         )
-        self._releases.setdefault(version, {}).setdefault(filename, (artifact, tag_set))
+        files = self._releases.get(version)
+        if files is None:
+            self._releases[version] = [(filename, artifact, tag_set)]
+        else:
+            files.append((filename, artifact, tag_set))
         return True
 
     def build(self) -> tuple[PageFacts, bytes]:
@@ -287,20 +306,21 @@ class _Builder:
         for version in versions:
             files = self._releases[version]
             # Sorted, so that an index that shuffles its files does not change the digest.
-            release = [files[filename] for filename in sorted(files)]
-            for artifact, tag_set in release:
+            files.sort()
+            for _, artifact, tag_set in files:
+                specifier = artifact.requires_python
+                uploaded = artifact.uploaded
                 facts.tags.append(
                     SDIST if tag_set is None else tag_sets.setdefault(tag_set, len(tag_sets))
                 )
-                specifier = artifact.requires_python
                 facts.requires_python.append(
                     UNKNOWN
                     if specifier is None
                     else specifiers.setdefault(specifier, len(specifiers))
                 )
-                facts.uploaded.append(UNKNOWN if artifact.uploaded is None else artifact.uploaded)
+                facts.uploaded.append(UNKNOWN if uploaded is None else uploaded)
                 facts.yanked.append(artifact.yanked is not None)
-            encoded += encode_artifacts([artifact for artifact, _ in release])
+            encoded += encode_artifacts([artifact for _, artifact, _ in files])
             facts.starts.append(len(facts.tags))
             facts.offsets.append(len(encoded))
         facts.tag_sets.extend(tag_sets)
@@ -311,39 +331,34 @@ class _Builder:
 def _file_url(page_url: str, url: str) -> str | None:
     """Return a file's absolute URL without user info and fragment, or None where it is unusable."""
     try:
-        parts = urlsplit(urljoin(page_url, url))
-        hostname, _ = parts.hostname, parts.port
+        absolute = without_user_info(urljoin(page_url, url))
+        origin_of(absolute)
     except ValueError:
         return None
-    if parts.scheme not in {"http", "https"} or not hostname:
-        return None
-    absolute = urlunsplit(
-        (parts.scheme, parts.netloc.rpartition("@")[2], parts.path, parts.query, "")
-    )
     return absolute if absolute.isprintable() and " " not in absolute else None
 
 
 def _sha256(hashes: dict[str, str]) -> str | None:
     value = hashes.get("sha256")
-    if value is None:
+    if value is None or len(value) != 64:
         return None
-    value = value.lower()
-    return value if _SHA256.fullmatch(value) else None
+    try:
+        # White space would be taken, but leaves fewer bytes.
+        return value.lower() if len(bytes.fromhex(value)) == 32 else None
+    except ValueError:
+        return None
 
 
-def _metadata_sha256(file: _File) -> str | None:
-    offered = file.core_metadata
-    if offered is None:
-        offered = file.dist_info_metadata
-    if not offered:
-        return "" if isinstance(offered, dict) else None
-    return "" if offered is True else _sha256(offered) or ""
+def _metadata_sha256(offered: bool | dict[str, str]) -> str | None:
+    if isinstance(offered, dict):
+        return _sha256(offered) or ""
+    return "" if offered else None
 
 
 def _seconds(moment: datetime) -> int:
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return int((moment - _EPOCH).total_seconds())
+    return int(moment.timestamp())
 
 
 def _digest(facts: PageFacts | None, artifacts: bytes | None) -> str:

@@ -15,15 +15,16 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Protocol, Self, TypeVar
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit, urlunsplit
 
 import httpx2
 
-from thoth.dependency_monkey.ecosystems.pypi.index.addresses import AddressRule
+from thoth.dependency_monkey.ecosystems.pypi.index.addresses import AddressBook
 from thoth.dependency_monkey.ecosystems.pypi.index.connections import Connections
 from thoth.dependency_monkey.ecosystems.pypi.index.credentials import (
     Credentials,
     Origin,
+    host_header,
     origin_of,
     without_user_info,
 )
@@ -109,7 +110,7 @@ class Transport:
     """Asks the servers of the index at `index_url`, its canonical URL.
 
     Credentials go to the index's own origin, never elsewhere. Other hosts are asked only where
-    `AddressRule` allows it. An async context manager, to be used within one event loop.
+    `AddressBook` allows it. An async context manager, to be used within one event loop.
     """
 
     def __init__(
@@ -126,7 +127,7 @@ class Transport:
         self._limits = limits
         self._trust_env = trust_env
         self._jitter = jitter
-        self._rule = AddressRule(self._origin.host)
+        self._addresses = AddressBook(self._origin.host, limits.connect_timeout)
         self._slots = asyncio.Semaphore(limits.connections)
         self._connections: Connections | None = None
         self._user_agent = f"thoth-dependency-monkey/{version('thoth-dependency-monkey')}"
@@ -144,6 +145,7 @@ class Transport:
     async def __aexit__(self, *_: object) -> None:
         if self._connections is not None:
             await self._connections.close()
+            await self._addresses.close()
             self._connections = None
 
     async def fetch(
@@ -221,35 +223,60 @@ class Transport:
     ) -> tuple[Answer, Sink]:
         assert self._connections is not None, "use the index as an async context manager"  # noqa: S101
         origin = origin_of(url)
-        try:
-            await self._check_host(url, origin)
-        except OSError as error:
-            raise _RetryableError(f"no address for {origin.host!r}: {error.strerror}") from None
+        address = await self._address(url, origin)
         transport = await self._connections.take(origin)
         try:
-            return await self._exchange(transport, url, origin, headers, sink)
-        except httpx2.TransportError as error:
+            return await self._exchange(transport, url, origin, address, headers, sink)
+        except httpx2.InvalidURL as error:
+            shown = without_user_info(url)
+            raise RefusedTargetError(shown, f"{shown}: {_shown_cause(error)}") from None
+        except (httpx2.TransportError, httpx2.DecodingError) as error:
             if _is_certificate_error(error):
-                raise IndexUnreachableError(url, f"{url}: {_shown_cause(error)}") from None
+                shown = without_user_info(url)
+                raise IndexUnreachableError(shown, f"{shown}: {_shown_cause(error)}") from None
+            if isinstance(error, (httpx2.ConnectError, httpx2.ConnectTimeout)):
+                self._addresses.forget(origin.host, origin.port)
             raise _RetryableError(self._cause(error)) from None
         finally:
             self._connections.give_back(origin, transport)
+
+    async def _address(self, url: str, origin: Origin) -> str | None:
+        """Return the address to connect to, or None where a proxy finds it."""
+        assert self._connections is not None  # noqa: S101
+        if self._connections.proxy_for(origin) is not None:
+            if self._addresses.allows_by_proxy(origin.host):
+                return None
+            raise _refused(url)
+        try:
+            address = await self._addresses.find(origin.host, origin.port)
+        except TimeoutError:
+            raise _RetryableError(f"no address for {origin.host!r} in time") from None
+        except OSError as error:
+            raise _RetryableError(f"no address for {origin.host!r}: {error.strerror}") from None
+        if address is None:
+            raise _refused(url)
+        return address
 
     async def _exchange(
         self,
         transport: httpx2.AsyncHTTPTransport,
         url: str,
         origin: Origin,
+        address: str | None,
         headers: Mapping[str, str],
         sink: Callable[[Answer], Sink],
     ) -> tuple[Answer, Sink]:
-        sent = {"user-agent": self._user_agent, **headers}
+        sent = {"host": host_header(origin), "user-agent": self._user_agent, **headers}
         if self._authorization is not None and origin == self._origin:
             sent["authorization"] = self._authorization
-        request = httpx2.Request("GET", url, headers=sent, extensions={"timeout": self._timeouts})
+        request = httpx2.Request(
+            "GET",
+            url if address is None else at_address(url, address, origin.port),
+            headers=sent,
+            extensions={"timeout": self._timeouts, "sni_hostname": origin.host},
+        )
         response = await transport.handle_async_request(request)
         async with aclosing(response):
-            await self._check_peer(url, origin, response)
             status = response.status_code
             answer = Answer(status, url, response.headers)
             if status in _RETRIED or status >= 500:
@@ -261,41 +288,28 @@ class Transport:
                 await _drain(response)
                 return answer, Nothing()
             filled = sink(answer)
-            pieces = (
-                response.aiter_bytes()
-                if "content-encoding" in response.headers
-                else response.aiter_raw()
-            )
+            # Servers label .tar.gz files as gzip-encoded, so what was asked for as it is stays so.
+            asked_as_is = headers.get("accept-encoding") == "identity"
+            pieces = response.aiter_raw() if asked_as_is else response.aiter_bytes()
             async with aclosing(pieces):
                 async for piece in pieces:
                     if filled.feed(piece):
                         break
             return answer, filled
 
-    async def _check_host(self, url: str, origin: Origin) -> None:
-        assert self._connections is not None  # noqa: S101
-        if origin == self._origin:
-            return
-        proxied = self._connections.proxy_for(origin) is not None
-        if not await self._rule.allows(origin.host, origin.port, proxied=proxied):
-            raise _refused(url)
-
-    async def _check_peer(self, url: str, origin: Origin, response: httpx2.Response) -> None:
-        """Refuse what came from an inner address after all: a name may resolve anew."""
-        assert self._connections is not None  # noqa: S101
-        if origin.host == self._origin.host or self._connections.proxy_for(origin) is not None:
-            return
-        stream = response.extensions.get("network_stream")
-        peer = None if stream is None else stream.get_extra_info("server_addr")
-        if peer and not await self._rule.allows_address(str(peer[0]), origin.port):
-            raise _refused(url)
-
-    def _cause(self, error: httpx2.TransportError) -> str:
+    def _cause(self, error: Exception) -> str:
         if isinstance(error, httpx2.ConnectTimeout):
             return f"no connection within {self._limits.connect_timeout:g} s"
         if isinstance(error, httpx2.ReadTimeout):
             return f"nothing came for {self._limits.read_timeout:g} s"
         return _shown_cause(error)
+
+
+def at_address(url: str, address: str, port: int) -> str:
+    """Return `url` with its host replaced by an IP address."""
+    parts = urlsplit(url)
+    host = f"[{address}]" if ":" in address else address
+    return urlunsplit((parts.scheme, f"{host}:{port}", parts.path, parts.query, ""))
 
 
 def redirect_target(url: str, location: str) -> str:
@@ -354,6 +368,6 @@ def _is_certificate_error(error: BaseException | None) -> bool:
     return False
 
 
-def _shown_cause(error: httpx2.TransportError) -> str:
+def _shown_cause(error: Exception) -> str:
     text = "".join(character if character.isprintable() else " " for character in str(error))
     return text[:_SHOWN] or type(error).__name__
