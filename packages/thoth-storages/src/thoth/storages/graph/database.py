@@ -215,7 +215,9 @@ class GraphDatabase:
         """While a new embedded database is made, import what its schema will need."""
         if self._server.is_new:
             modules = "thoth.storages.graph.migrations", "thoth.storages.graph.models"
-            threading.Thread(target=lambda: [import_module(name) for name in modules]).start()
+            threading.Thread(
+                target=lambda: [import_module(name) for name in modules], daemon=True
+            ).start()
 
     def _connected(self) -> ConnectionPool:
         pool = self._pool

@@ -1,0 +1,44 @@
+"""The reference names everything that a user can name."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+
+import thoth.storages
+import thoth.storages.testing
+from thoth.storages import ArtifactMetadataStore, GraphDatabase, PageStore, settings
+
+PAGE = Path("docs", "reference", "knowledge-graph.md")
+REFERENCE = next(
+    (parent / PAGE for parent in Path(__file__).parents if (parent / PAGE).exists()), None
+)
+pytestmark = pytest.mark.skipif(REFERENCE is None, reason="not in a checkout: no docs")
+
+
+def named_in_the_reference() -> set[str]:
+    assert REFERENCE is not None
+    quoted = re.findall(r"`([^`\n]+)`", REFERENCE.read_text())
+    return {match for text in quoted for match in re.findall(r"\w+", text)}
+
+
+@pytest.mark.parametrize("module", [thoth.storages, thoth.storages.testing])
+def test_every_exported_name_is_documented(module: object) -> None:
+    assert set(module.__all__) - named_in_the_reference() == set()
+
+
+@pytest.mark.parametrize("documented", [GraphDatabase, PageStore, ArtifactMetadataStore])
+def test_every_public_method_is_documented(documented: type) -> None:
+    public = {name for name, _ in inspect.getmembers(documented) if not name.startswith("_")}
+    assert public - named_in_the_reference() == set()
+
+
+def test_every_variable_is_documented() -> None:
+    source = inspect.getsource(settings)
+    variables = set(re.findall(r'"(THOTH_\w+)"', source))
+    variables |= {f"KNOWLEDGE_GRAPH_{part}" for part in re.findall(r'prefix \+ "(\w+)"', source)}
+    assert len(variables) == 12
+    assert variables - named_in_the_reference() == set()
