@@ -135,11 +135,13 @@ class _Explainer:
         self._constraint_text = constraint_text
         self._order, self._uses = _post_order(clause)
         self._asked: dict[int, int] = {}
+        self._asked_texts: dict[int, list[str]] = {}
         for _, need in roots:
             base = self._packages[need.package].base
             narrowed = self._asked.get(base, -1) & need.versions
-            if narrowed & self._packages[base].allowed:
+            if base == need.package and narrowed & self._packages[base].allowed:
                 self._asked[base] = narrowed
+                self._asked_texts.setdefault(base, []).append(need.text)
 
     def proof(self) -> Proof:
         causes = [clause.cause for clause in self._order if not isinstance(clause.cause, Derived)]
@@ -241,20 +243,23 @@ class _Explainer:
         return versions[mask.bit_length() - 2]
 
     def _name(self, number: int, mask: int) -> str:
-        """Name a package at a set of versions, such as `numpy>=2.1`."""
+        """Name a package at a set of versions, such as `numpy>=2.1`.
+
+        Only versions that the user's own requirements leave matter, where they leave some.
+        """
         package = self._packages[number]
-        versions = package.versions or []
         mask &= package.existing
         usable = package.allowed & ~ABSENT
         asked = self._asked.get(package.base, -1)
         if mask & asked & usable:
             mask &= asked
             usable &= asked
-            if not usable & ~mask and not usable & (usable - 1):
-                return f"{package.label}=={self._version(number, mask & usable)}"
+            texts = self._asked_texts.get(package.base, ())
+            if not usable & ~mask and len(texts) == 1 and package.base == number:
+                return texts[0]
         elif not mask & usable:
             usable = package.existing
-        ranges = version_ranges(versions, mask, usable)
+        ranges = version_ranges(package.versions or [], mask, usable)
         return f"{package.label} ({ranges})" if ranges == "no version" else package.label + ranges
 
     # -- steps ---------------------------------------------------------------------------------

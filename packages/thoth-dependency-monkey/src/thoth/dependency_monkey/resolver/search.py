@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 REJECTIONS_BEFORE_REPRIORITISING = 5
 HINTS_AT_MOST = 32
+COMMON_NEEDS_AT_MOST = 1_000
 
 _PINNED, _EARLY, _NORMAL, _LATE = range(4)
 
@@ -78,7 +79,9 @@ class Search:
     `roots` are (position, need) whose packages are settled; the position is what a proof cites.
     A requirement with extras is several needs with one position. `run` may be used once.
     `trust_opaque` takes releases whose needs cannot be known as having none: what has no solution
-    even then has none at all, but a solution found then proves nothing.
+    even then has none at all, but a solution found then proves nothing. `generalise` makes the
+    search look, before it decides anything, at what all known candidates of a package have in
+    common: it finds the same verdict with a shorter proof, and is meant for telling one.
     """
 
     def __init__(
@@ -89,6 +92,7 @@ class Search:
         max_decisions: int = 200_000,
         should_stop: Callable[[], bool] = lambda: False,
         trust_opaque: bool = False,
+        generalise: bool = False,
     ) -> None:
         self._universe = universe
         self._packages = universe.packages
@@ -96,6 +100,7 @@ class Search:
         self._max_decisions = max_decisions
         self._should_stop = should_stop
         self._trust_opaque = trust_opaque
+        self._generalise = generalise
         # The partial solution. `_history[p]` are (trail position, domain from there on).
         self._domain: dict[int, int] = {}
         self._history: dict[int, list[tuple[int, int]]] = {}
@@ -124,6 +129,8 @@ class Search:
         """Search. Yields what is missing; resume it once that is known."""
         try:
             self._begin()
+            if self._generalise:
+                self._find_common_needs()
             while True:
                 self._propagate()
                 self._apply_postponed()
@@ -517,6 +524,63 @@ class Search:
             self._conflict(clause)
         if package not in self._decided and not self._current(package) & ABSENT:
             self._enqueue(package, self._current(package))
+
+    # -- common needs --------------------------------------------------------------------------
+
+    def _find_common_needs(self) -> None:
+        """Derive what follows from the needs that all candidates of a required package share.
+
+        Source: arc consistency (Mackworth, 1977), here on clauses, so that a proof can cite it.
+        """
+        looked_at: dict[int, int] = {}
+        while True:
+            self._propagate()
+            todo = [
+                package
+                for package in self._seen
+                if not self._current(package) & ABSENT
+                and looked_at.get(package) != self._current(package)
+            ]
+            if not todo:
+                return
+            for package in todo:
+                if self._agree_with_family(package):
+                    break
+                looked_at[package] = self._current(package)
+                self._add_common_needs(package)
+                if self._queue:
+                    break
+
+    def _add_common_needs(self, package: int) -> None:
+        domain = self._current(package)
+        if domain.bit_count() > COMMON_NEEDS_AT_MOST:
+            return
+        users: dict[int, int] = {}
+        accepted: dict[int, int] = {}
+        texts: dict[int, dict[str, None]] = {}
+        rest = domain
+        while rest:
+            bit = rest & -rest
+            rest ^= bit
+            needs = self._universe.load_needs(package, bit.bit_length() - 1)
+            if isinstance(needs, Missing | Opaque):
+                return
+            own: dict[int, int] = {}
+            for need in needs:
+                if self._packages[need.package].base != self._packages[package].base:
+                    own[need.package] = own.get(need.package, -1) & need.versions
+                    texts.setdefault(need.package, {})[need.text] = None
+            for needed, versions in own.items():
+                users[needed] = users.get(needed, 0) | bit
+                accepted[needed] = accepted.get(needed, 0) | versions
+        for needed, mask in users.items():
+            if mask != domain or not self._current(needed) & ~accepted[needed]:
+                continue
+            self._see(needed)
+            everything = self._packages[needed].existing | ABSENT
+            cause = Needs(package, domain, needed, accepted[needed], tuple(texts[needed]))
+            terms = ((package, domain), (needed, everything & ~accepted[needed]))
+            self._assert(Clause(terms, cause))
 
     # -- reprioritising ------------------------------------------------------------------------
 

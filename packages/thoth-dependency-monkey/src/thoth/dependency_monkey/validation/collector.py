@@ -106,6 +106,7 @@ class Collector:
         self._records = _Records()
         self._writing: asyncio.Task[None] | None = None
         self._write_error: Exception | None = None
+        self._crash: BaseException | None = None
         self._pages_asked = 0
         self._metadata_asked = 0
 
@@ -173,16 +174,27 @@ class Collector:
             self._spawn(self._look_up())
 
     async def wait(self) -> list[Item]:
-        """Wait until something has arrived, or failed; return it."""
+        """Wait until something has arrived, or failed; return it.
+
+        Raises what the store raised, and whatever else nobody expected.
+        """
         await self._news.wait()
         self._news.clear()
+        if self._crash is not None:
+            raise self._crash
         arrived, self._arrived = self._arrived, []
         return arrived
 
     def _spawn(self, work: Coroutine[object, object, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._finish)
+
+    def _finish(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            self._crash = task.exception()
+            self._news.set()
 
     def _deliver(self, item: Item, error: DependencyMonkeyError | None = None) -> None:
         if error is not None:
@@ -203,10 +215,6 @@ class Collector:
                 queued, self._queued = self._queued, []
                 await self._look_up_pages([item for item in queued if isinstance(item, str)])
                 await self._look_up_metadata([i for i in queued if not isinstance(i, str)])
-        except DependencyMonkeyError as error:
-            for item in [*queued, *self._queued]:
-                self._deliver(item, error)
-            self._queued.clear()
         finally:
             self._looking_up = False
 

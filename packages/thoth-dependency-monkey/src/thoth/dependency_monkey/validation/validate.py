@@ -138,7 +138,7 @@ class _Question:
             if isinstance(trusting, Solution):
                 return self._not_proved(proof)
             proof = self._explain(trusting.clause, roots)
-        proof = self._minimise(roots, proof)
+        proof = self._shorten(roots, self._minimise(roots, proof))
         remedies = self._remedies(roots, proof)
         return proved_impossible(self._target, proof, self._universe.requirements, remedies)
 
@@ -168,13 +168,16 @@ class _Question:
             raise TimeoutError
         return outcome
 
-    def _try_out(self, roots: Sequence[tuple[int, Need]]) -> Solution | NoSolution | None:
+    def _try_out(
+        self, roots: Sequence[tuple[int, Need]], *, generalise: bool = False
+    ) -> Solution | NoSolution | None:
         """Search with what is known already; None where that is not enough to tell."""
         search = Search(
             self._universe,
             roots,
             max_decisions=self._request.limits.decisions,
             should_stop=lambda: time.monotonic() > self._deadline,
+            generalise=generalise,
         )
         steps = search.run()
         try:
@@ -265,6 +268,16 @@ class _Question:
                     proof = smaller
                     kept = [entry for entry in fewer if entry[0] in smaller.roots]
         return proof
+
+    def _shorten(self, roots: Sequence[tuple[int, Need]], proof: Proof) -> Proof:
+        """Look for a shorter proof that rests on the same lines."""
+        kept = [entry for entry in roots if entry[0] in proof.roots]
+        outcome = self._try_out(kept, generalise=True)
+        if not isinstance(outcome, NoSolution):
+            return proof
+        other = self._explain(outcome.clause, kept)
+        better = not other.unknowable and len(other.steps) <= len(proof.steps)
+        return other if better else proof
 
     def _remedies(self, roots: Sequence[tuple[int, Need]], proof: Proof) -> list[Remedy]:
         """Try what happens if one of the conflicting lines asks for any version."""
