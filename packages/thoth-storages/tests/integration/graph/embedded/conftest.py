@@ -84,16 +84,19 @@ def place() -> Iterator[Path]:
         _check_that_nothing_is_left(path)
 
 
-@pytest.fixture
-def data_dir(place: Path) -> Path:
-    """A data directory that does not exist yet."""
-    return place / "data" / "graph"
-
-
 @pytest.fixture(scope="module")
 def _kept_place() -> Iterator[Path]:
     with _public_directory() as path:
         yield path
+
+
+@pytest.fixture
+def data_dir(_kept_place: Path) -> Iterator[Path]:
+    """A data directory that does not exist yet; beside it, programs that root copied before."""
+    path = _kept_place / "data" / "fresh"
+    yield path
+    _check_that_nothing_is_left(_kept_place)
+    shutil.rmtree(path, ignore_errors=True)
 
 
 @pytest.fixture

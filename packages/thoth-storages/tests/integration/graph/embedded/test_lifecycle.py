@@ -16,9 +16,9 @@ KEEP = "DROP TABLE IF EXISTS kept; CREATE TABLE kept AS SELECT 42 AS value"
 STARTED = "SELECT pg_postmaster_start_time()::text"
 
 
-def test_making_the_object_touches_no_file(place, data_dir):
-    EmbeddedServer(data_dir, linger=0.0)
-    assert list(place.iterdir()) == []
+def test_making_the_object_touches_no_file(tmp_path):
+    EmbeddedServer(tmp_path / "data" / "graph")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_first_start_makes_a_cluster_that_keeps_what_it_accepts(data_dir, harness):
@@ -97,10 +97,10 @@ def test_processes_that_start_at_once_get_one_server(data_dir, clients, harness)
         client.release()
 
 
-def test_threads_that_start_at_once_get_one_server(data_dir, harness):
+def test_threads_that_start_at_once_get_one_server(warm_dir, harness):
     leases = []
     threads = [
-        threading.Thread(target=lambda: leases.append(harness.acquire(data_dir))) for _ in range(8)
+        threading.Thread(target=lambda: leases.append(harness.acquire(warm_dir))) for _ in range(8)
     ]
     for thread in threads:
         thread.start()
@@ -112,11 +112,12 @@ def test_threads_that_start_at_once_get_one_server(data_dir, harness):
         lease.release()
 
 
-def test_two_data_directories_have_two_servers(place, harness):
-    with harness.acquire(place / "one") as one, harness.acquire(place / "two") as two:
+def test_two_data_directories_have_two_servers(warm_dir, data_dir, harness):
+    with harness.acquire(warm_dir) as one, harness.acquire(data_dir) as two:
         harness.query(one.connection_parameters, "CREATE TABLE only_here ()")
         with pytest.raises(psycopg.errors.UndefinedTable):
             harness.query(two.connection_parameters, "SELECT FROM only_here")
+        assert harness.state(warm_dir)["server_pid"] != harness.state(data_dir)["server_pid"]
 
 
 def test_a_path_may_be_long_and_odd(place, harness):
@@ -196,11 +197,11 @@ def test_a_clients_interrupt_spares_the_server_that_it_started(warm_dir, harness
         assert harness.query(lease.connection_parameters, STARTED) == started
 
 
-def test_the_log_is_kept_short(data_dir, harness):
+def test_the_log_is_kept_short(warm_dir, harness):
     noise = "DO $$ BEGIN RAISE LOG '%', repeat('x', 1000000); END $$"
-    with harness.acquire(data_dir) as lease:
+    with harness.acquire(warm_dir) as lease:
         for _ in range(4):
             harness.query(lease.connection_parameters, noise)
-        log = data_dir / "server.log"
+        log = warm_dir / "server.log"
         harness.wait_until(lambda: log.stat().st_size < 2**20, "a short log")
-        assert (data_dir / "server.log.1").stat().st_size <= 2**20
+        assert (warm_dir / "server.log.1").stat().st_size <= 2**20

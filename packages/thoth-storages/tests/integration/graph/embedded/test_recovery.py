@@ -162,24 +162,27 @@ def test_a_damaged_state_is_no_state(warm_dir, harness, content):
             assert harness.query(lease.connection_parameters, "SELECT 1") == 1
 
 
-def test_a_cluster_that_cannot_start_is_an_error_with_the_end_of_the_log(data_dir, harness):
-    with harness.acquire(data_dir):
-        pass
-    harness.wait_until(lambda: not harness.processes_at(data_dir), "the server's end")
-    (data_dir / "cluster" / "global" / "pg_control").unlink()
-    for _ in range(2):
-        error = harness.failure(data_dir)
-        assert type(error) is ServerStartError
-        assert "pg_control" in error.log_tail
-        assert "pg_control" in str(error)
+def test_a_cluster_that_cannot_start_is_an_error_with_the_end_of_the_log(warm_dir, harness):
+    control = warm_dir / "cluster" / "global" / "pg_control"
+    control.rename(control.with_name("elsewhere"))
+    try:
+        for _ in range(2):
+            error = harness.failure(warm_dir)
+            assert type(error) is ServerStartError
+            assert "pg_control" in error.log_tail
+            assert "pg_control" in str(error)
+    finally:
+        control.with_name("elsewhere").rename(control)
 
 
-def test_a_cluster_of_another_version_is_named_as_such(data_dir, harness):
-    with harness.acquire(data_dir):
-        pass
-    harness.wait_until(lambda: not harness.processes_at(data_dir), "the server's end")
-    (data_dir / "cluster" / "PG_VERSION").write_text("14\n")
-    error = harness.failure(data_dir)
+def test_a_cluster_of_another_version_is_named_as_such(warm_dir, harness):
+    version = warm_dir / "cluster" / "PG_VERSION"
+    made_by = version.read_text()
+    version.write_text("14\n")
+    try:
+        error = harness.failure(warm_dir)
+    finally:
+        version.write_text(made_by)
     assert isinstance(error, ServerVersionError)
     assert "THOTH_PG_BINDIR" in error.remedy
 

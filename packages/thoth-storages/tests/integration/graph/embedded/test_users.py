@@ -31,8 +31,9 @@ def test_roots_server_runs_as_nobody_and_in_no_group_of_roots(warm_dir, harness,
 
 
 @as_root
-def test_root_gives_away_the_cluster_and_nothing_else(data_dir, place, harness, nobody):
+def test_root_gives_away_the_cluster_and_nothing_else(place, harness, nobody):
     uid, _ = nobody
+    data_dir = place / "data" / "graph"
     with harness.acquire(data_dir):
         owners = {path: path.lstat() for path in place.rglob("*")}
     foreign = {path for path, status in owners.items() if status.st_uid != 0}
@@ -49,8 +50,8 @@ def test_root_gives_away_the_cluster_and_nothing_else(data_dir, place, harness, 
 
 @as_root
 def test_the_programs_are_copied_once_for_all_directories(place, harness, clients):
-    crowd = [clients(place / name) for name in ("one", "two", "three")]
-    assert len({client.parameters()["host"] for client in crowd}) == 3
+    crowd = [clients(place / name) for name in ("one", "two")]
+    assert len({client.parameters()["host"] for client in crowd}) == 2
     for client in crowd:
         client.release()
     assert len(list(place.glob("postgresql-*"))) == 1

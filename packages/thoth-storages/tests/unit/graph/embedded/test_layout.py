@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from thoth.storages.graph.embedded import layout
 from thoth.storages.graph.embedded.layout import (
     LOG_LIMIT,
     LOG_TAIL,
@@ -18,6 +19,7 @@ from thoth.storages.graph.embedded.layout import (
     open_lock,
     read_limited,
     read_state,
+    sync_tree,
     try_lock,
     write_atomically,
     write_state,
@@ -118,8 +120,20 @@ def test_the_tail_of_a_log_is_bounded_and_begins_where_it_is_told(tmp_path):
 
 
 def test_every_file_lies_in_the_data_directory(tmp_path):
-    layout = Layout(tmp_path)
+    files = Layout(tmp_path)
     names = [name for name in dir(Layout) if isinstance(getattr(Layout, name), property)]
-    paths = {getattr(layout, name) for name in names}
+    paths = {getattr(files, name) for name in names}
     assert len(paths) == len(names)
     assert {path.parent for path in paths} == {tmp_path}
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_directory_is_synced_with_links_that_lead_nowhere(tmp_path, monkeypatch, at_once):
+    if not at_once:
+        monkeypatch.setattr(layout, "_sync_file_system", lambda root: False)
+    (tmp_path / "below").mkdir()
+    (tmp_path / "below" / "file").write_text("content")
+    (tmp_path / "below" / "link").symlink_to("nowhere")
+    sync_tree(tmp_path)
+    with pytest.raises(FileNotFoundError):
+        sync_tree(tmp_path / "missing")

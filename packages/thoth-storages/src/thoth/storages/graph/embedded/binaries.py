@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from thoth.storages.exceptions import BinariesNotFoundError, DataDirectoryError
 
-from .layout import open_lock, sync, wait_for_lock
+from .layout import open_lock, sync, sync_tree, wait_for_lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -157,7 +157,6 @@ def _copy(files: dict[str, Path], target: Path) -> None:
     for folder, _, _ in os.walk(partial):
         Path(folder).chmod(0o755)
     # A copy is trusted by its name from now on: it must not come out empty after a power cut.
-    for path in (*partial.rglob("*"), partial):
-        sync(path)
+    sync_tree(partial)
     partial.rename(target)
     sync(target.parent)

@@ -40,6 +40,7 @@ from .layout import (
     open_log,
     read_limited,
     sync,
+    sync_tree,
     try_lock,
     write_atomically,
 )
@@ -144,6 +145,7 @@ class Postmaster:
                 "--auth=peer",
                 "--data-checksums",
                 "--no-instructions",
+                "--no-sync",
             ]
             process = self._run(command, lock, partial)
             try:
@@ -159,6 +161,7 @@ class Postmaster:
                     "See its messages; a full or read-only disk is the usual cause.",
                     self.log_tail(),
                 )
+            sync_tree(partial)
             partial.rename(self._layout.cluster)
             sync(self._layout.root)
 
