@@ -21,6 +21,15 @@ def test_making_the_object_touches_no_file(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [{"linger": -1.0}, {"linger": float("nan")}, {"timeout": 0.0}, {"timeout": float("nan")}],
+)
+def test_a_time_that_makes_no_sense_is_refused(tmp_path, settings):
+    with pytest.raises(ValueError, match="seconds"):
+        EmbeddedServer(tmp_path, **settings)
+
+
 def test_the_first_start_makes_a_cluster_that_keeps_what_it_accepts(data_dir, harness):
     assert not is_initialised(data_dir)
     with harness.acquire(data_dir) as lease:

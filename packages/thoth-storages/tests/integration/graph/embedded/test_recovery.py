@@ -198,8 +198,20 @@ def test_waiting_has_an_end(warm_dir, harness):
             os.kill(supervisor, signal.SIGCONT)
 
 
-def test_a_lock_that_is_no_file_is_an_error(data_dir, harness):
+@pytest.mark.parametrize("name", ["users.lock", "start.lock", "supervisor.lock", "server.log"])
+def test_a_file_of_ours_that_is_a_link_is_an_error(data_dir, tmp_path, harness, name):
+    victim = tmp_path / "victim"
+    victim.write_text("untouched")
     data_dir.mkdir(parents=True)
-    (data_dir / "users.lock").symlink_to("/etc/passwd")
+    (data_dir / name).symlink_to(victim)
     assert isinstance(harness.failure(data_dir), DataDirectoryError)
+    assert victim.read_text() == "untouched"
     assert not (data_dir / "cluster").exists()
+
+
+def test_without_an_interpreter_there_is_a_clear_error(data_dir, harness, monkeypatch):
+    monkeypatch.setattr("sys.executable", "/nonexistent/python")
+    error = harness.failure(data_dir)
+    assert isinstance(error, ServerStartError)
+    assert error.path == Path("/nonexistent/python")
+    assert "KNOWLEDGE_GRAPH_HOST" in error.remedy

@@ -108,7 +108,7 @@ class EmbeddedServer:
     started it counts), `user` the operating system user that runs it when this process is root's
     (default: nobody), `bindir` the directory of initdb and postgres (default: THOTH_PG_BINDIR,
     else the wheel's), `timeout` how many seconds `acquire` may take in all. Making the object
-    touches no file.
+    touches no file. Raises ValueError if a number of seconds makes no sense.
     """
 
     def __init__(
@@ -120,6 +120,9 @@ class EmbeddedServer:
         bindir: Path | None = None,
         timeout: float = 60.0,
     ) -> None:
+        # Written so that NaN, which compares as false, is refused as well.
+        if not (linger >= 0 and timeout > 0):
+            raise ValueError("linger must be at least 0 and timeout more than 0 seconds")
         named = os.environ.get(BINDIR_VARIABLE)
         self.data_dir = data_dir
         self.linger = linger
@@ -138,19 +141,17 @@ class EmbeddedServer:
         with _directory_errors(layout.root):
             _prepare(layout.root)
             users = open_lock(layout.users_lock)
-        try:
-            self._join_users(layout, users, deadline)
-            return ServerLease(users, self._running_server(layout, deadline))
-        except BaseException:
-            users.close()
-            raise
+            try:
+                self._join_users(layout, users, deadline)
+                return ServerLease(users, self._running_server(layout, deadline))
+            except BaseException:
+                users.close()
+                raise
 
     def _join_users(self, layout: Layout, users: IO[bytes], deadline: float) -> None:
-        with _directory_errors(layout.root):
-            if wait_for_lock(users, deadline, shared=True):
-                os.utime(users.fileno())
-                return
-        raise self._out_of_time(layout)
+        if not wait_for_lock(users, deadline, shared=True):
+            raise self._out_of_time(layout)
+        os.utime(users.fileno())
 
     def _running_server(self, layout: Layout, deadline: float) -> State:
         """Return the state of a server that answers. The caller holds the users' lock."""
@@ -199,15 +200,22 @@ class EmbeddedServer:
             _pipe() as (order_end, order_source),
             _pipe() as (report_source, report_end),
         ):
-            process = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(Path(__file__).parent), str(layout.root)],
-                stdin=order_end,
-                stdout=report_end,
-                stderr=log,
-                cwd="/",
-                env={"PATH": "/usr/bin:/bin", "LANG": "C", "LC_ALL": "C"},
-                start_new_session=True,
-            )
+            try:
+                process = subprocess.Popen(
+                    [sys.executable, "-I", "-S", str(Path(__file__).parent), str(layout.root)],
+                    stdin=order_end,
+                    stdout=report_end,
+                    stderr=log,
+                    cwd="/",
+                    env={"PATH": "/usr/bin:/bin", "LANG": "C", "LC_ALL": "C"},
+                    start_new_session=True,
+                )
+            except OSError as error:
+                raise ServerStartError(
+                    f"The server's supervisor needs a Python interpreter ({error.strerror})",
+                    sys.executable,
+                    "Run from an ordinary interpreter, or name a server in KNOWLEDGE_GRAPH_HOST.",
+                ) from error
             report_end.close()
             order_source.write(order.encode())
             order_source.close()
