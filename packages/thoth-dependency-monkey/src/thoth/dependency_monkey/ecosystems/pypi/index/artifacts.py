@@ -71,6 +71,7 @@ class ArtifactReader:
 
     async def core_metadata_file(self, artifact: Artifact) -> bytes:
         """Return the `.metadata` file beside an artifact (PEP 658, 714), checked by its hash."""
+        _origin(artifact)
         parts = urlsplit(artifact.url)
         url = urlunsplit(parts._replace(path=f"{parts.path}.metadata"))
         content = await self._body(url, "metadata_bytes", self._limits.metadata_bytes)
@@ -87,6 +88,7 @@ class ArtifactReader:
         """Return the PKG-INFO of a source distribution, a `.tar.gz` or a `.zip`."""
         if artifact.filename.lower().endswith(".zip"):
             return await self._from_zip(artifact, choose_pkg_info, PKG_INFO)
+        _origin(artifact)
         reader = await self._transport.fetch(
             artifact.url, _IDENTITY, lambda _: TarGzReader(self._limits), _tar_gz
         )
@@ -162,6 +164,7 @@ class ArtifactReader:
 
 
 def _origin(artifact: Artifact) -> Origin:
+    """Return where an artifact is; `ArchiveError` where its URL is none that can be asked."""
     try:
         return origin_of(artifact.url)
     except ValueError:

@@ -70,15 +70,12 @@ def canonical_index_url(text: str) -> tuple[str, Credentials | None]:
     try:
         parts = urlsplit(stripped)
         problem = _problem(stripped, parts)
+        netloc = _ascii_host(parts.hostname or "")
         port = parts.port
     except ValueError:
         raise _refusal("The index URL cannot be understood") from None
     if problem is not None:
         raise _refusal(problem)
-    host = (parts.hostname or "").encode(
-        "idna" if not (parts.hostname or "").isascii() else "ascii"
-    )
-    netloc = host.decode("ascii")
     if ":" in netloc:
         netloc = f"[{netloc}]"
     if port is not None and port != _DEFAULT_PORTS[parts.scheme]:
@@ -88,6 +85,10 @@ def canonical_index_url(text: str) -> tuple[str, Credentials | None]:
     if parts.username is not None:
         credentials = Credentials(unquote(parts.username), unquote(parts.password or ""))
     return urlunsplit((parts.scheme, netloc, path, "", "")), credentials
+
+
+def _ascii_host(host: str) -> str:
+    return host if host.isascii() else host.encode("idna").decode("ascii")
 
 
 def _problem(text: str, parts: SplitResult) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Final, NamedTuple
 
 from packaging.version import InvalidVersion, Version
 
@@ -30,22 +30,32 @@ def normalize_name(name: str) -> str:
     return _SEPARATORS.sub("-", name).lower()
 
 
+class Release(NamedTuple):
+    """A version, and its canonical text."""
+
+    text: str
+    version: Version
+
+
 class FileNames:
     """Reads the file names of one package, given its normalised name.
 
-    Remembers the parts that it has read: the files of a page share few of them.
+    Remembers the parts that it has read: the files of a page share few of them. `releases` are
+    those seen so far, by the keys that `read` returns. Where canonical texts of one version differ
+    (1.0 and 1.0.0), the shortest one stands for the release.
     """
 
     def __init__(self, package: str) -> None:
-        self.versions: dict[str, Version] = {}
+        self.releases: dict[str, Release] = {}
         self._package = package
         self._prefix = f"{package}-"
-        self._canonical: dict[str, str | None] = {}
+        self._keys: dict[Version, str] = {}
+        self._known: dict[str, str | None] = {}
         self._wheel_stems: dict[str, str | None] = {}
         self._tag_sets: dict[str, str | None] = {}
 
     def read(self, filename: str) -> tuple[str, str | None] | str | None:
-        """Return the canonical version, and the tag set of a wheel or None for an sdist.
+        """Return the key of the release, and the tag set of a wheel or None for an sdist.
 
         Returns `IGNORED` for formats that are no business of ours, None for a name that cannot be
         understood or belongs to another package.
@@ -87,24 +97,24 @@ class FileNames:
             return None
         if normalize_name(parts[0]) != self._package:
             return None
-        return self.canonical(parts[1])
+        return self._release(parts[1])
 
     def _sdist_version(self, stem: str) -> str | None:
         if stem.startswith(self._prefix):
-            return self.canonical(stem[len(self._prefix) :])
+            return self._release(stem[len(self._prefix) :])
         if len(stem) > _MAX_LENGTH:
             return None
         for match in _SEPARATORS.finditer(stem):
             # Of a run of separators the last one parts name and version.
             if normalize_name(stem[: match.start()]) == self._package:
-                return self.canonical(stem[match.end() :])
+                return self._release(stem[match.end() :])
         return None
 
-    def canonical(self, text: str) -> str | None:
-        """Return a version's canonical text (PEP 440), or None where it is no version."""
-        if text in self._canonical:
-            return self._canonical[text]
-        canonical: str | None = None
+    def _release(self, text: str) -> str | None:
+        """Return the key of the release that a version in a file name belongs to, if it is one."""
+        if text in self._known:
+            return self._known[text]
+        key: str | None = None
         # `Version` would also take white space around, and digits of other scripts.
         if len(text) <= _MAX_LENGTH and _PLAIN.fullmatch(text) is not None:
             try:
@@ -113,6 +123,13 @@ class FileNames:
                 pass
             else:
                 canonical = str(version)
-                self.versions.setdefault(canonical, version)
-        self._canonical[text] = canonical
-        return canonical
+                key = self._keys.setdefault(version, canonical)
+                release = self.releases.get(key)
+                if release is None or _is_shorter(canonical, release.text):
+                    self.releases[key] = Release(canonical, version)
+        self._known[text] = key
+        return key
+
+
+def _is_shorter(text: str, other: str) -> bool:
+    return (len(text), text) < (len(other), other)

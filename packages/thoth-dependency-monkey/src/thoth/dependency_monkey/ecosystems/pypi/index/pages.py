@@ -164,7 +164,7 @@ def _read_json_leniently(body: bytes, builder: _Builder) -> None:
         try:
             file = _FILE.decode(raw)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-            builder.skip(bytes(raw[:_SKIPPED_LENGTH]).decode("utf-8", "replace"))
+            builder.skip(str(memoryview(raw)[:_SKIPPED_LENGTH], "utf-8", "replace"))
         else:
             builder.add(file)
 
@@ -258,7 +258,7 @@ class _Builder:
             return False
         if isinstance(read, str):
             return read == IGNORED
-        version, tag_set = read
+        release, tag_set = read
         if filename in self._seen:
             return True
         url = file.url
@@ -289,22 +289,23 @@ class _Builder:
             (yanked if isinstance(yanked, str) else "") if yanked else None,
             None if offered is None else _metadata_sha256(offered),
         )
-        files = self._releases.get(version)
+        files = self._releases.get(release)
         if files is None:
-            self._releases[version] = [(filename, artifact, tag_set)]
+            self._releases[release] = [(filename, artifact, tag_set)]
         else:
             files.append((filename, artifact, tag_set))
         return True
 
     def build(self) -> tuple[PageFacts, bytes]:
-        order = self._names.versions
-        versions = sorted(self._releases, key=order.__getitem__)
+        releases = self._names.releases
+        keys = sorted(self._releases, key=lambda key: releases[key].version)
+        versions = [releases[key].text for key in keys]
         facts = PageFacts(versions, [0], [], [], [], [], [], [], [0], self._skipped)
         tag_sets: dict[str, int] = {}
         specifiers: dict[str, int] = {}
         encoded = bytearray()
-        for version in versions:
-            files = self._releases[version]
+        for key in keys:
+            files = self._releases[key]
             # Sorted, so that an index that shuffles its files does not change the digest.
             files.sort()
             for _, artifact, tag_set in files:
