@@ -100,29 +100,23 @@ class GraphFactStore:
         """See `FactStore.record_pages`."""
         from thoth.storages.graph.records import PageRecord
 
-        changed = [page for page in pages if page.artifacts is not None or page.facts is None]
-        unchanged = [page for page in pages if page.artifacts is None and page.facts is not None]
-        if changed:
-            self._graph.pages.record(
-                index_url,
-                [
-                    PageRecord(
-                        package=page.package,
-                        present=page.facts is not None,
-                        digest=bytes.fromhex(page.digest),
-                        format=PAGE_FORMAT,
-                        checked_at=page.checked_at,
-                        facts=None if page.facts is None else msgspec.msgpack.encode(page.facts),
-                        artifacts=page.artifacts,
-                        etag=page.etag,
-                        last_modified=page.last_modified,
-                    )
-                    for page in changed
-                ],
-            )
-        if unchanged:
-            latest = max(page.checked_at for page in unchanged)
-            self._graph.pages.touch(index_url, [page.package for page in unchanged], latest)
+        self._graph.pages.record(
+            index_url,
+            [
+                PageRecord(
+                    package=page.package,
+                    present=page.facts is not None,
+                    digest=bytes.fromhex(page.digest),
+                    format=PAGE_FORMAT,
+                    checked_at=page.checked_at,
+                    facts=_encode_facts(page),
+                    artifacts=page.artifacts,
+                    etag=page.etag,
+                    last_modified=page.last_modified,
+                )
+                for page in pages
+            ],
+        )
 
     def metadata(self, keys: Sequence[bytes]) -> dict[bytes, Metadata]:
         """See `FactStore.metadata`."""
@@ -157,6 +151,13 @@ class GraphFactStore:
                 for key, metadata in records
             ]
         )
+
+
+def _encode_facts(page: Page) -> bytes | None:
+    """Encode the facts of a page, unless they lie in the store already, as its artifacts do."""
+    if page.facts is None or page.artifacts is None:
+        return None
+    return msgspec.msgpack.encode(page.facts)
 
 
 class MemoryFactStore:
