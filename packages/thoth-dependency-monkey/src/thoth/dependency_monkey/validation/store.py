@@ -109,7 +109,7 @@ class GraphFactStore:
                     digest=bytes.fromhex(page.digest),
                     format=PAGE_FORMAT,
                     checked_at=page.checked_at,
-                    facts=_encode_facts(page),
+                    facts=None if page.facts is None else msgspec.msgpack.encode(page.facts),
                     artifacts=page.artifacts,
                     etag=page.etag,
                     last_modified=page.last_modified,
@@ -151,13 +151,6 @@ class GraphFactStore:
                 for key, metadata in records
             ]
         )
-
-
-def _encode_facts(page: Page) -> bytes | None:
-    """Encode the facts of a page, unless they lie in the store already, as its artifacts do."""
-    if page.facts is None or page.artifacts is None:
-        return None
-    return msgspec.msgpack.encode(page.facts)
 
 
 class MemoryFactStore:
