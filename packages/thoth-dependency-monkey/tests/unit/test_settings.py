@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from thoth.dependency_monkey.errors import RequestError
@@ -72,3 +74,18 @@ def test_every_bad_variable_is_named_at_once():
         "THOTH_MAX_AGE",
         "THOTH_OFFLINE",
     ]
+
+
+def test_every_variable_is_in_the_reference():
+    reference = Path(__file__).parents[4] / "docs/reference/settings.md"
+    asked: list[str] = []
+
+    class Environment(dict[str, str]):
+        def get(self, name, default=None):
+            asked.append(name)
+            return default
+
+    Settings.from_environment(Environment())
+    text = reference.read_text(encoding="utf-8")
+    assert len(asked) == 5
+    assert [name for name in asked if f"`{name}`" not in text] == []

@@ -32,10 +32,10 @@ def test_pins_are_sorted_and_carry_every_hash(release, target):
         "numpy==2.3.1 \\\n"
         f"    --hash=sha256:{'a' * 64} \\\n"
         f"    --hash=sha256:{'b' * 64}\n"
-        "    # requested by line 2, pandas\n"
+        "    # requested by you, pandas\n"
         "six==1.17.0 \\\n"
         f"    --hash=sha256:{'a' * 64}\n"
-        "    # requested by line 1\n"
+        "    # requested by you\n"
     )
 
 

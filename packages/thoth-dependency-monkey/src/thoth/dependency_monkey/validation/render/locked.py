@@ -1,4 +1,4 @@
-"""What the lock writers share: the files of a release that can be checked by their hash."""
+"""What the writers of locks share: who asked for a release, and which files have a hash."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import re
 from typing import TYPE_CHECKING
 
 from thoth.dependency_monkey.errors import Problem, RequestError
+from thoth.dependency_monkey.validation.render.escape import visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from thoth.dependency_monkey.validation.result import LockedArtifact, LockedRelease
 
+YOU = "you"
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
@@ -50,3 +52,9 @@ def hashed_files(lock: Sequence[LockedRelease]) -> dict[str, tuple[LockedArtifac
     if without := [f"{entry.name} {entry.version}" for entry in lock if not files[entry.name]]:
         raise UnwritableLockError("the index gives no SHA-256 for any usable file", without)
     return files
+
+
+def askers(release: LockedRelease) -> list[str]:
+    """Say who asked for a release: `YOU` first, for any line of the stack, then packages."""
+    packages = [visible(asker) for asker in release.requested_by if not asker.startswith("line ")]
+    return [YOU, *packages] if len(packages) < len(release.requested_by) else packages

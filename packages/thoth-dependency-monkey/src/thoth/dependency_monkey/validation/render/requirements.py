@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from thoth.dependency_monkey.settings import PUBLIC_INDEX_URL
 from thoth.dependency_monkey.validation.render.escape import visible
-from thoth.dependency_monkey.validation.render.locked import hashed_files
+from thoth.dependency_monkey.validation.render.locked import askers, hashed_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -37,7 +37,7 @@ def render_requirements(lock: Sequence[LockedRelease], target: ResultTarget) -> 
         lines.extend(f"    {option} \\" for option in hashes[:-1])
         lines.append(f"    {hashes[-1]}")
         if release.requested_by:
-            lines.append(f"    # requested by {visible(', '.join(release.requested_by))}")
+            lines.append(f"    # requested by {', '.join(askers(release))}")
     return "\n".join(lines) + "\n"
 
 

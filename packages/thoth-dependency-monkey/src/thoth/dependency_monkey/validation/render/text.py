@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from thoth.dependency_monkey.validation.render.escape import visible
+from thoth.dependency_monkey.validation.render.locked import YOU, askers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -165,8 +166,10 @@ def _table(lock: Sequence[LockedRelease], look: Look) -> Iterator[str]:
 
     yield look.style("2", row(*_HEADINGS))
     for name, version, release in zip(names, versions, lock, strict=True):
-        asked, direct = _askers(release)
-        shown = look.style("1", f"{name:{first}}") if direct else f"{name:{first}}"
+        asked = askers(release)
+        shown = f"{name:{first}}"
+        if YOU in asked:
+            shown = look.style("1", shown)
         rest = look.style("2", _fitted(asked, room))
         yield f"{_GAP}{shown}{_GAP}{version:{second}}{_GAP}{rest}".rstrip()
 
@@ -174,13 +177,6 @@ def _table(lock: Sequence[LockedRelease], look: Look) -> Iterator[str]:
 def _named(release: LockedRelease) -> str:
     extras = f"[{','.join(release.extras)}]" if release.extras else ""
     return visible(release.name + extras)
-
-
-def _askers(release: LockedRelease) -> tuple[list[str], bool]:
-    """Say who asked for a release, the user first, and whether the user did."""
-    packages = [visible(asker) for asker in release.requested_by if not asker.startswith("line ")]
-    direct = len(packages) < len(release.requested_by)
-    return (["you", *packages] if direct else packages), direct
 
 
 def _fitted(parts: list[str], room: int | None) -> str:
