@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import functools
 import re
+from email.errors import MessageError
 from typing import NamedTuple
 
-from packaging.metadata import parse_email
+from packaging.metadata import RawMetadata, parse_email
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.version import InvalidVersion, Version
 
@@ -31,9 +32,8 @@ _KNOWN_MAJOR = 2
 _SHOWN = 200
 _MAX_REQUIREMENT = 8192
 
-# Spellings that installers have always read, and that have one reading only.
+# An old spelling that installers have always read, and that has one reading only.
 _STAR_AFTER_ORDER = re.compile(r"([<>]=|[<>])(\s*[\w.!]+?)\.\*")
-_TRAILING_COMMA = re.compile(r",\s*(?=\)|;|$)")
 
 
 class CoreMetadata(NamedTuple):
@@ -51,14 +51,10 @@ def parse_core_metadata(
     `package` is a PEP 503 normalised name. Raises `MetadataError` where the file is malformed, is
     of another release, or breaks the limit on its entries.
     """
-    end = _HEADERS_END.search(content)
-    raw, unparsed = parse_email(content if end is None else content[: end.start() + 1])
+    raw, unparsed = _fields(content)
     unreadable = sorted(_NEEDED & unparsed.keys())
     if unreadable:
         raise MetadataError(f"the metadata has an unreadable or repeated {unreadable[0].title()}")
-    for rest in [raw.get("description", ""), *unparsed.get("description", ())]:
-        if _LOST_FIELD.search(rest):
-            raise MetadataError("the metadata has a malformed line before some of its fields")
     _check_identity(raw.get("name"), raw.get("version"), package, version)
     metadata_version = _metadata_version(raw.get("metadata_version", "1.0"))
     requires_dist = raw.get("requires_dist", [])
@@ -74,13 +70,33 @@ def parse_core_metadata(
     return CoreMetadata(facts, metadata_version >= (2, 2) and not dynamic & _DEPENDENCY_FIELDS)
 
 
-def lenient_specifier(text: str) -> str:
-    """Return a specifier with the old spellings mended that have one reading only.
+def _fields(content: bytes) -> tuple[RawMetadata, dict[str, list[str]]]:
+    """Parse the headers; the body, which is only the description, is left out.
 
-    `>=2.7.*` becomes `>=2.7` (likewise for `>`, `<`, `<=`), and a trailing comma goes. What needs
-    no mending comes back as it is.
+    A malformed line makes the parser take all that follows for the body. Where that hides a field
+    that resolution needs, the file is refused.
     """
-    return _TRAILING_COMMA.sub("", _STAR_AFTER_ORDER.sub(r"\1\2", text))
+    end = _HEADERS_END.search(content)
+    try:
+        raw, unparsed = parse_email(content if end is None else content[: end.start() + 1])
+    except (ValueError, LookupError, MessageError) as error:
+        raise MetadataError(f"the metadata is malformed: {type(error).__name__}") from None
+    rests: list[str | bytes] = [raw.get("description", ""), *unparsed.get("description", ())]
+    for rest in rests:
+        # Against its annotation, the parser leaves undecodable text as bytes.
+        text = rest if isinstance(rest, str) else rest.decode("latin-1")
+        if _LOST_FIELD.search(text):
+            raise MetadataError("the metadata has a malformed line before some of its fields")
+    return raw, unparsed
+
+
+def lenient_specifier(text: str) -> str:
+    """Return a specifier with an old spelling mended that has one reading only.
+
+    `>=2.7.*` becomes `>=2.7`, likewise for `>`, `<` and `<=`. What needs no mending comes back as
+    it is.
+    """
+    return _STAR_AFTER_ORDER.sub(r"\1\2", text)
 
 
 def _check_identity(name: str | None, found: str | None, package: str, version: str) -> None:
