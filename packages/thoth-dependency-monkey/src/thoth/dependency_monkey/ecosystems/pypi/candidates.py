@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from packaging.markers import Marker
-from packaging.requirements import InvalidRequirement
 from packaging.requirements import Requirement as PackagingRequirement
 from packaging.utils import canonicalize_name
 
@@ -38,6 +37,8 @@ YANKED = "yanked"
 PRERELEASE = "prerelease"
 
 _NO_MATCH = 1 << 30
+_LONGEST_SPECIFIER = 8192
+"""Characters of a Requires-Python; a longer one counts as not valid, so it rules nothing out."""
 
 
 class Facts(Protocol):
@@ -249,7 +250,13 @@ class PypiUniverse(Universe):
     def _accepts_python(self, specifier: str) -> bool:
         answer = self._pythons.get(specifier)
         if answer is None:
-            answer = self._pythons[specifier] = accepts_python(specifier, self._target.python)
+            answer = len(specifier) > _LONGEST_SPECIFIER
+            try:
+                answer = answer or accepts_python(specifier, self._target.python)
+            except ValueError:
+                # A number longer than Python reads; as any other that is not valid.
+                answer = True
+            self._pythons[specifier] = answer
         return answer
 
     def _admit_prereleases(
@@ -339,9 +346,10 @@ class PypiUniverse(Universe):
         for text in requires_dist:
             try:
                 requirement = _parse_requirement(text)
-            except InvalidRequirement:
-                return Opaque(f"its requirement {text[:200]!r} is not valid", needs_build=False)
-            if not self._applies(requirement, extra):
+                applies = self._applies(requirement, extra)
+            except (ValueError, RecursionError):
+                return _not_valid(text)
+            if not applies:
                 continue
             if requirement.url is not None:
                 reason = f"it requires {requirement.name} from a URL, not from an index"
@@ -360,7 +368,10 @@ class PypiUniverse(Universe):
             needs.append(Need(self._python, mask, f"{PYTHON}{requires_python}"))
         for requirement in parsed:
             base = self.number(requirement.name)
-            mask = self._lines[base].mask(requirement.specifier)
+            try:
+                mask = self._lines[base].mask(requirement.specifier)
+            except ValueError:
+                return _not_valid(requirement.text)
             needs.extend(
                 Need(member, mask, requirement.text, requirement.marker_text)
                 for member in self._members(requirement.name, requirement.extras)
@@ -386,6 +397,11 @@ class PypiUniverse(Universe):
             self._environment["extra"] = extra
             answer = self._markers[key] = bool(requirement.marker.evaluate(self._environment))
         return bool(answer)
+
+
+def _not_valid(requirement: str) -> Opaque:
+    """Say that a requirement cannot be evaluated; PEP 508 does not give every one a meaning."""
+    return Opaque(f"its requirement {requirement[:200]!r} is not valid", needs_build=False)
 
 
 _requirements: dict[str, _Parsed] = {}
