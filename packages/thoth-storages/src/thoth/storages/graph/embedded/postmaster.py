@@ -18,7 +18,7 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from thoth.storages.exceptions import (
     EmbeddedServerError,
@@ -54,12 +54,14 @@ FAST_SHUTDOWN_PATIENCE = 60.0
 
 IMMEDIATE_SHUTDOWN_PATIENCE = 5.0
 LEFTOVER_PATIENCE = 10.0
+VERSION_PATIENCE = 10.0
 
 SOCKET_PATH_LIMIT = 103
 """Bytes of a socket's path: 107 on Linux, 103 on macOS, a final NUL apart."""
 
 _SOCKET_PARENTS = ("/tmp", "/var/tmp")  # noqa: S108 - a private directory is made inside
 _POLL = 0.002
+_ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C", "LC_ALL": "C"}
 
 SETTINGS = {
     # The network is never listened to, whatever the cluster's own files say.
@@ -106,6 +108,12 @@ class Postmaster:
         self._log_start = log_size(layout.log)
         digest = hashlib.sha256(os.fsencode(layout.cluster)).hexdigest()[:12]
         self._title = f"thoth-{digest}"
+        # For subprocess: nothing where the server runs as ourselves, for which no right is needed.
+        self._privileges: dict[str, Any] = (
+            {"user": account.uid, "group": account.gid, "extra_groups": []}
+            if account.foreign
+            else {}
+        )
         self.socket_directory: Path | None = None
 
     @property
@@ -213,11 +221,8 @@ class Postmaster:
     def start_failure(self) -> EmbeddedServerError:
         """Return why a server that was started has ended, as well as it can be told."""
         cluster = self._layout.cluster
-        version = (cluster / "PG_VERSION").read_text().strip()
-        command = [str(self._bindir / "postgres"), "--version"]
-        output = subprocess.run(command, capture_output=True, check=False, timeout=10).stdout
-        program = output.decode(errors="replace").strip()
-        if f" {version}." in program:
+        version, program = self._cluster_version(), self._program_version()
+        if not version or f" {version}." in program:
             return ServerStartError(
                 "The server ended while it started",
                 cluster,
@@ -231,6 +236,26 @@ class Postmaster:
             "directory in THOTH_DATA_DIR.",
             self.log_tail(),
         )
+
+    def _cluster_version(self) -> str:
+        """Return the major version that made the cluster, empty if that cannot be told."""
+        try:
+            content = read_limited(self._layout.cluster / "PG_VERSION")
+        except (OSError, ValueError):
+            return ""
+        return content.decode(errors="replace").strip()
+
+    def _program_version(self) -> str:
+        command = [str(self._bindir / "postgres"), "--version"]
+        result: subprocess.CompletedProcess[bytes] = subprocess.run(
+            command,
+            check=False,
+            capture_output=True,
+            timeout=VERSION_PATIENCE,
+            env=_ENVIRONMENT,
+            **self._privileges,
+        )
+        return result.stdout.decode(errors="replace").strip()
 
     def is_running(self) -> bool:
         """Tell whether the server's first process runs."""
@@ -294,7 +319,6 @@ class Postmaster:
 
     def _run(self, command: list[str], lock: IO[bytes], directory: Path) -> subprocess.Popen[bytes]:
         """Run a program as the server's user: nothing inherited but the log and the lock."""
-        account = self._account
         with open_log(self._layout.log) as log:
             try:
                 return subprocess.Popen(
@@ -303,17 +327,15 @@ class Postmaster:
                     stdout=log,
                     stderr=log,
                     cwd=directory,
-                    env={"PATH": "/usr/bin:/bin", "LANG": "C", "LC_ALL": "C"},
+                    env=_ENVIRONMENT,
                     pass_fds=(lock.fileno(),),
                     start_new_session=True,
-                    user=account.uid if account.foreign else None,
-                    group=account.gid if account.foreign else None,
-                    extra_groups=[] if account.foreign else None,
                     umask=0o077,
+                    **self._privileges,
                 )
             except OSError as error:
                 raise ServerStartError(
-                    f"The program cannot be run as {account.name} ({error.strerror})",
+                    f"The program cannot be run as {self._account.name} ({error.strerror})",
                     command[0],
                     "Check that this user can read and execute it.",
                 ) from error
