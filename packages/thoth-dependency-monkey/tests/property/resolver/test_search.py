@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import random
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import given, settings
 
-from thoth.dependency_monkey.resolver.clauses import Derived, Unknowable
+from thoth.dependency_monkey.resolver.clauses import Derived, Needs, Unknowable
 from thoth.dependency_monkey.resolver.search import NoSolution, Search, Solution, Stopped
 
 from .universes import Requirement, Table, TableUniverse, brute_force, needs_of, tables
@@ -52,6 +54,21 @@ def check_lock(table: Table, requirements: list[Requirement], pins: dict) -> Non
     assert reached == set(pins)
 
 
+def check_fact(universe: TableUniverse, clause: Clause) -> None:
+    """Check that every release of the clause needs what the clause says."""
+    (package, versions), (needed, outside) = clause.terms
+    for index in range(1, versions.bit_length()):
+        if versions >> index & 1:
+            needs = universe.load_needs(package, index)
+            assert isinstance(needs, tuple)
+            accepted = -1
+            for need in needs:
+                if need.package == needed:
+                    accepted &= need.versions
+            assert accepted != -1
+            assert not accepted & outside
+
+
 def leaves(clause: Clause) -> list[Clause]:
     found, todo, seen = [], [clause], set()
     while todo:
@@ -66,7 +83,7 @@ def leaves(clause: Clause) -> list[Clause]:
     return found
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=600, deadline=None)
 @given(tables())
 def test_the_verdict_is_that_of_brute_force_and_the_lock_holds(drawn) -> None:
     table, requirements = drawn
@@ -80,7 +97,7 @@ def test_the_verdict_is_that_of_brute_force_and_the_lock_holds(drawn) -> None:
         assert not expected
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(tables(opaque=True))
 def test_opaque_releases_are_never_locked_and_decide_no_proof_unseen(drawn) -> None:
     table, requirements = drawn
@@ -94,7 +111,7 @@ def test_opaque_releases_are_never_locked_and_decide_no_proof_unseen(drawn) -> N
     assert isinstance(trusting, Solution) == brute_force(table, requirements, trust=True)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(tables(opaque=True))
 def test_the_same_facts_give_the_same_lock_however_they_arrive(drawn) -> None:
     table, requirements = drawn
@@ -106,20 +123,41 @@ def test_the_same_facts_give_the_same_lock_however_they_arrive(drawn) -> None:
         assert first.decisions == second.decisions
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
+@given(tables(opaque=True))
+def test_a_search_for_common_needs_gives_the_same_verdict_with_a_sound_proof(drawn) -> None:
+    table, requirements = drawn
+    universe, outcome = solve(table, requirements, generalise=True)
+    assert isinstance(outcome, Solution) == brute_force(table, requirements, trust=False)
+    if isinstance(outcome, Solution):
+        check_lock(table, requirements, named_pins(universe, outcome))
+    else:
+        check_proof(universe, outcome.clause)
+
+
+@settings(max_examples=200, deadline=None)
 @given(tables())
 def test_every_derived_clause_of_a_proof_follows_from_its_two_causes(drawn) -> None:
     table, requirements = drawn
     universe, outcome = solve(table, requirements)
     if not isinstance(outcome, NoSolution):
         return
-    todo, seen = [outcome.clause], set()
-    assert not [t for t in outcome.clause.terms if universe.packages[t[0]].allowed & ~t[1]]
+    check_proof(universe, outcome.clause)
+
+
+def check_proof(universe: TableUniverse, contradiction: Clause) -> None:
+    """Check a derivation step by step, and each fact against the table."""
+    todo, seen = [contradiction], set()
+    assert not [t for t in contradiction.terms if universe.packages[t[0]].allowed & ~t[1]]
     while todo:
         clause = todo.pop()
-        if id(clause) in seen or not isinstance(clause.cause, Derived):
+        if id(clause) in seen:
             continue
         seen.add(id(clause))
+        if isinstance(clause.cause, Needs):
+            check_fact(universe, clause)
+        if not isinstance(clause.cause, Derived):
+            continue
         first, second = clause.cause.first, clause.cause.second
         pivot, own = clause.cause.pivot, dict(clause.terms)
         one, other = dict(first.terms), dict(second.terms)
@@ -148,3 +186,44 @@ def test_a_caller_can_stop_the_search() -> None:
     universe = TableUniverse({"p": {1: {"": []}}}, step_by_step=True)
     search = Search(universe, universe.roots([("p", "", frozenset({1}))]), should_stop=lambda: True)
     assert run(search) == Stopped("stop", 0)
+
+
+@pytest.mark.slow
+def test_the_verdict_is_that_of_brute_force_on_many_larger_universes() -> None:
+    verdicts = {True: 0, False: 0}
+    for seed in range(12_000):
+        table, requirements = random_universe(random.Random(seed))
+        universe, outcome = solve(table, requirements, generalise=seed % 3 == 0)
+        expected = brute_force(table, requirements, trust=False)
+        assert isinstance(outcome, Solution) == expected, seed
+        verdicts[expected] += 1
+        if isinstance(outcome, Solution):
+            check_lock(table, requirements, named_pins(universe, outcome))
+        else:
+            check_proof(universe, outcome.clause)
+    assert min(verdicts.values()) > 1_000
+
+
+def random_universe(chance: random.Random) -> tuple[Table, list[Requirement]]:
+    names = [f"p{i}" for i in range(chance.randint(3, 8))]
+    most = chance.randint(2, 6)
+
+    def requirement() -> Requirement:
+        kind, pivot = chance.randrange(4), chance.randint(1, most)
+        accepted = {
+            0: range(1, most + 1),
+            1: [pivot],
+            2: range(pivot, most + 1),
+            3: [v for v in range(1, most + 1) if v != pivot],
+        }[kind]
+        extra = chance.choice(["", "", "", "", "x"])
+        return chance.choice(names), extra, frozenset(accepted)
+
+    def parts() -> dict[str, list[Requirement]]:
+        needs = {"": [requirement() for _ in range(chance.randint(0, 3))]}
+        if chance.random() < 0.4:
+            needs["x"] = [requirement()]
+        return needs
+
+    table: Table = {n: {v: parts() for v in range(1, most + 1)} for n in names}
+    return table, [requirement() for _ in range(chance.randint(1, 3))]
