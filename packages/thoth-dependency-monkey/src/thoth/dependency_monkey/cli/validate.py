@@ -34,6 +34,7 @@ from thoth.dependency_monkey.settings import (
 )
 from thoth.dependency_monkey.validation.collector import NamedIndex
 from thoth.dependency_monkey.validation.limits import Limits
+from thoth.dependency_monkey.validation.render.escape import visible
 from thoth.dependency_monkey.validation.render.text import Look, render_text
 from thoth.dependency_monkey.validation.request import ValidationRequest
 from thoth.dependency_monkey.validation.validate import validate as run_validation
@@ -179,7 +180,7 @@ def validate(requirements: Sequence[str], **options: Any) -> int:
     indexes, warnings = _indexes(settings, options)
     if not options["quiet"]:
         for warning in warnings:
-            click.echo(f"warning: {warning}", err=True)
+            click.echo(f"warning: {visible(warning)}", err=True)
     show_progress = not options["quiet"] and not options["no_progress"]
     with Knowledge() as knowledge, FetchProgress(enabled=show_progress) as progress:
         validation = asyncio.run(_run(request, indexes, knowledge, progress, offline=offline))
@@ -266,7 +267,7 @@ def _write(validation: Validation, output_format: str, *, quiet: bool) -> None:
     click.echo(_rendered(result, output_format), nl=False)
     if not quiet:
         for warning in result.warnings:
-            click.echo(f"warning: {warning.message}", err=True)
+            click.echo(f"warning: {visible(warning.message)}", err=True)
 
 
 def _rendered(result: TargetResult, output_format: str) -> str:
