@@ -17,7 +17,7 @@ from thoth.dependency_monkey.ecosystems.pypi.specification import (
     parse_specification,
 )
 from thoth.dependency_monkey.ecosystems.pypi.target import parse_target
-from thoth.dependency_monkey.testing import InMemoryIndex, IndexServer
+from thoth.dependency_monkey.testing import IndexServer, InMemoryIndex
 from thoth.dependency_monkey.validation.collector import NamedIndex
 from thoth.dependency_monkey.validation.limits import Limits
 from thoth.dependency_monkey.validation.request import ValidationRequest

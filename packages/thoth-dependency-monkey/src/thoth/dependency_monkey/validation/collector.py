@@ -150,6 +150,10 @@ class Collector:
         """Return the pages of a package on every index that was looked at for it."""
         return self._consulted.get(package, [])
 
+    def is_settled(self, item: Item) -> bool:
+        """Say whether an item has become known, or has failed, before now."""
+        return item in self._pages or item in self._metadata or item in self._errors
+
     def check(self, item: Item) -> None:
         """Raise the error that kept an item from becoming known, if there was one."""
         error = self._errors.get(item)

@@ -219,14 +219,9 @@ class _Question:
         if entry not in entries:
             entries.append(entry)
         self._collector.request(item)
-        if self._is_known(item):
+        if self._collector.is_settled(item):
             self._known.add(item)
         return item
-
-    def _is_known(self, item: Item) -> bool:
-        if isinstance(item, str):
-            return self._collector.page(item) is not None
-        return self._collector.metadata(*item) is not None
 
     def _look_ahead(self, arrived: Iterable[Item]) -> None:
         if self._forecast is None:
