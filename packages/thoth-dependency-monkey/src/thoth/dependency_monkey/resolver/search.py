@@ -1,8 +1,9 @@
 """The search: PubGrub (Weizenbaum, 2018) on bit masks.
 
-Unit propagation and conflict-driven learning over clauses, with two additions: releases that
-share a hopeless need are rejected together, and a package that was rejected five times is decided
-earlier, the one that caused it later (both as measured in docs/explanation/resolver.md). The
+What follows from a decision is the business of `assignment`; here is which package to decide next
+and which release to try, with two additions: releases that share a hopeless need are rejected
+together, and a package that was rejected five times is decided earlier, the one that caused it
+later (docs/explanation/resolver.md). The
 search neither reads a clock nor fetches anything: it yields `Missing` where it must be told more,
 and goes on in place. What it does depends only on facts that it asked for, in its own order, so
 that the same facts give the same lock however fast or early they arrived.
@@ -14,10 +15,10 @@ import heapq
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from thoth.dependency_monkey.resolver.assignment import ContradictionError, PartialSolution
 from thoth.dependency_monkey.resolver.clauses import (
     Clause,
     Constraint,
-    Derived,
     Family,
     Needs,
     Root,
@@ -68,11 +69,6 @@ class Stopped:
     decisions: int
 
 
-class _ContradictionError(Exception):
-    def __init__(self, clause: Clause) -> None:
-        self.clause = clause
-
-
 class Search:
     """One search for the requirements `roots` in a universe.
 
@@ -101,14 +97,7 @@ class Search:
         self._should_stop = should_stop
         self._trust_opaque = trust_opaque
         self._generalise = generalise
-        # The partial solution. `_history[p]` are (trail position, domain from there on).
-        self._domain: dict[int, int] = {}
-        self._history: dict[int, list[tuple[int, int]]] = {}
-        self._trail: list[tuple[int, int, Clause | None]] = []
-        self._level = 0
-        self._decided: dict[int, int] = {}
-        self._watch: dict[int, list[Clause]] = {}
-        self._queue: list[int] = []
+        self._solution = PartialSolution(self._packages, self._enqueue, self._note_learnt)
         # The order of decisions.
         self._heap: list[tuple[int, int, int, int]] = []
         self._rank: dict[int, int] = {}
@@ -132,18 +121,18 @@ class Search:
             if self._generalise:
                 self._find_common_needs()
             while True:
-                self._propagate()
+                self._solution.propagate()
                 self._apply_postponed()
                 package = self._pick()
                 if package is None:
-                    return self._solution()
+                    return self._finish()
                 self._steps += 1
                 if self._decisions >= self._max_decisions:
                     return Stopped("decisions", self._decisions)
                 if self._steps % 64 == 0 and self._should_stop():
                     return Stopped("stop", self._decisions)
                 if not self._agree_with_family(package):
-                    index = self._universe.choose(package, self._current(package))
+                    index = self._universe.choose(package, self._solution.current(package))
                     needs = self._ask(package, index)
                     while isinstance(needs, Missing):
                         yield needs
@@ -151,7 +140,7 @@ class Search:
                             return Stopped("stop", self._decisions)
                         needs = self._ask(package, index)
                     self._try(package, index, needs)
-        except _ContradictionError as contradiction:
+        except ContradictionError as contradiction:
             return NoSolution(contradiction.clause, self._decisions)
 
     @property
@@ -164,9 +153,9 @@ class Search:
     def _begin(self) -> None:
         for position, need in self._roots:
             self._see(need.package)
-            self._assert(Clause(((need.package, self._outside(need)),), Root(position)))
+            self._solution.impose(Clause(((need.package, self._outside(need)),), Root(position)))
 
-    def _solution(self) -> Solution:
+    def _finish(self) -> Solution:
         pins: dict[int, int] = {}
         needs: dict[int, tuple[Need, ...]] = {}
         todo = [need.package for _, need in self._roots]
@@ -174,7 +163,7 @@ class Search:
             package = todo.pop()
             if package in pins:
                 continue
-            index = pins[package] = self._decided[package]
+            index = pins[package] = self._solution.decided[package]
             base = self._packages[package].base
             needs[package] = self._needs[package][index]
             todo += [need.package for need in needs[package]]
@@ -183,157 +172,10 @@ class Search:
         skipped = tuple(entry for entry in self._skipped if entry[0] in pins)
         return Solution(pins, needs, skipped, self._decisions)
 
-    # -- the partial solution ------------------------------------------------------------------
-
-    def _current(self, package: int) -> int:
-        domain = self._domain.get(package)
-        return self._packages[package].allowed if domain is None else domain
-
     def _outside(self, need: Need) -> int:
         """Every state of the needed package that does not satisfy the need, ABSENT included."""
         package = self._packages[need.package]
         return (package.existing | ABSENT) & ~need.versions
-
-    def _add(self, clause: Clause) -> None:
-        for package, _ in clause.terms:
-            watching = self._watch.get(package)
-            if watching is None:
-                self._watch[package] = [clause]
-            else:
-                watching.append(clause)
-
-    def _derive(self, package: int, after: int, cause: Clause | None) -> None:
-        before = self._current(package)
-        self._history.setdefault(package, []).append((len(self._trail), after))
-        self._trail.append((package, self._level, cause))
-        self._domain[package] = after
-        newly_ready = before & ABSENT or not after & (after - 1)
-        if newly_ready and not after & ABSENT and package not in self._decided:
-            self._enqueue(package, after)
-        self._queue.append(package)
-
-    def _backjump(self, level: int) -> None:
-        trail, history = self._trail, self._history
-        while trail and trail[-1][1] > level:
-            package, _, cause = trail.pop()
-            steps = history[package]
-            steps.pop()
-            if steps:
-                after = self._domain[package] = steps[-1][1]
-            else:
-                del self._domain[package]
-                after = ABSENT
-            if cause is None:
-                del self._decided[package]
-            if not after & ABSENT and package not in self._decided:
-                self._enqueue(package, after)
-        self._level = level
-
-    # -- propagation and learning --------------------------------------------------------------
-
-    def _propagate(self) -> None:
-        queue, watch, domain = self._queue, self._watch, self._domain
-        packages = self._packages
-        while queue:
-            clauses = watch.get(queue.pop())
-            if clauses is None:
-                continue
-            for clause in reversed(clauses):
-                open_package = -1
-                after = 0
-                for package, mask in clause.terms:
-                    current = domain.get(package)
-                    if current is None:
-                        current = packages[package].allowed
-                    inside = current & mask
-                    if not inside:
-                        break
-                    if inside != current:
-                        if open_package >= 0:
-                            break
-                        open_package, after = package, current ^ inside
-                else:
-                    if open_package < 0:
-                        self._conflict(clause)
-                        break
-                    self._derive(open_package, after, clause)
-
-    def _conflict(self, clause: Clause) -> None:
-        """Learn from a clause all of whose terms hold, and go back to where it first bites."""
-        self._queue.clear()
-        while True:
-            clause = self._learn(clause)
-            open_terms = []
-            for package, mask in clause.terms:
-                current = self._current(package)
-                if not current & mask:
-                    self._queue.extend(member for member, _ in clause.terms)
-                    return
-                if current & ~mask:
-                    open_terms.append((package, current & ~mask))
-            if not open_terms:
-                continue
-            if len(open_terms) == 1:
-                package, after = open_terms[0]
-                self._derive(package, after, clause)
-                self._note_rejection(self._trying, package, clause)
-            else:
-                self._queue.extend(member for member, _ in clause.terms)
-            return
-
-    def _learn(self, clause: Clause) -> Clause:
-        """Resolve a satisfied clause with the causes of its satisfiers; back jump; return it.
-
-        Raises `_ContradictionError` with the clause where it holds before any decision.
-        """
-        packages, trail, history = self._packages, self._trail, self._history
-        while True:
-            latest, mask_there = -1, 0
-            positions = []
-            for package, mask in clause.terms:
-                position = -1
-                if packages[package].allowed & ~mask:
-                    for at, after in history[package]:
-                        if not after & ~mask:
-                            position = at
-                            break
-                positions.append(position)
-                if position > latest:
-                    latest, mask_there = position, mask
-            if latest < 0:
-                raise _ContradictionError(clause)
-            pivot, level, cause = trail[latest]
-            previous = 0
-            for position in positions:
-                if 0 <= position != latest:
-                    previous = max(previous, trail[position][1])
-            cause_mask = 0
-            if cause is not None:
-                cause_mask = next(mask for package, mask in cause.terms if package == pivot)
-                # What the cause alone leaves of the pivot outside the term was ruled out earlier.
-                rest = packages[pivot].allowed & ~cause_mask & ~mask_there
-                if rest:
-                    for at, after in history[pivot]:
-                        if not after & rest:
-                            previous = max(previous, trail[at][1])
-                            break
-            if cause is None or previous < level:
-                self._backjump(previous)
-                if isinstance(clause.cause, Derived):
-                    self._add(clause)
-                return clause
-            terms = dict(clause.terms)
-            for package, mask in cause.terms:
-                other = terms.get(package)
-                if other is None:
-                    terms[package] = mask
-                elif package == pivot:
-                    terms[package] = mask | other
-                else:
-                    terms[package] = mask & other
-            if not packages[pivot].allowed & ~terms[pivot]:
-                del terms[pivot]
-            clause = Clause(tuple(terms.items()), Derived(clause, cause, pivot))
 
     # -- deciding ------------------------------------------------------------------------------
 
@@ -348,7 +190,7 @@ class Search:
             for position, accepted in self._packages[base].constraints:
                 outside = self._packages[base].existing & ~accepted
                 if outside:
-                    self._assert(Clause(((base, outside),), Constraint(position)))
+                    self._solution.impose(Clause(((base, outside),), Constraint(position)))
 
     def _enqueue(self, package: int, domain: int) -> None:
         self._see(package)
@@ -364,11 +206,11 @@ class Search:
     def _pick(self) -> int | None:
         while self._heap:
             package = heapq.heappop(self._heap)[3]
-            if package in self._decided or self._current(package) & ABSENT:
+            if package in self._solution.decided or self._solution.current(package) & ABSENT:
                 continue
             base = self._packages[package].base
-            if base != package and base not in self._decided:
-                self._enqueue(package, self._current(package))
+            if base != package and base not in self._solution.decided:
+                self._enqueue(package, self._solution.current(package))
                 return base
             return package
         return None
@@ -379,34 +221,28 @@ class Search:
         An extra is taken at the release of its base, so what is out for one is out for the other.
         """
         owner = self._packages[package].base
-        base_domain = self._current(owner)
-        acted = False
+        base_domain = self._solution.current(owner)
         for extra in self._packages[owner].family:
-            extra_domain = self._current(extra)
+            extra_domain = self._solution.current(extra)
             if extra_domain & ABSENT:
                 continue
-            cause = Family(owner, extra)
-            gone = extra_domain & ~base_domain
-            if gone:
-                everything = self._packages[owner].existing | ABSENT
-                self._assert(Clause(((extra, gone), (owner, everything & ~gone)), cause))
-                acted = True
-                break
-            if base_domain & ~extra_domain:
-                everything = self._packages[owner].existing | ABSENT
-                self._assert(
-                    Clause(((extra, extra_domain), (owner, everything & ~extra_domain)), cause)
+            # "The extra at one of these means the base at one of these", where it tells anything.
+            these = extra_domain & ~base_domain
+            if not these and base_domain & ~extra_domain:
+                these = extra_domain
+            if these:
+                others = (self._packages[owner].existing | ABSENT) & ~these
+                self._solution.impose(
+                    Clause(((extra, these), (owner, others)), Family(owner, extra))
                 )
-                acted = True
-                break
-        if acted and package not in self._decided and not self._current(package) & ABSENT:
-            self._enqueue(package, self._current(package))
-        return acted
+                self._requeue(package)
+                return True
+        return False
 
-    def _assert(self, clause: Clause) -> None:
-        """Add a clause that the next propagation shall look at."""
-        self._add(clause)
-        self._queue.extend(package for package, _ in clause.terms)
+    def _requeue(self, package: int) -> None:
+        """Have a package that must still be decided picked again."""
+        if self._solution.is_required(package):
+            self._enqueue(package, self._solution.current(package))
 
     def _ask(self, package: int, index: int) -> tuple[Need, ...] | Opaque | Missing:
         asked = self._needs.setdefault(package, {})
@@ -429,7 +265,7 @@ class Search:
         if rejections < 2:
             return ()
         base = self._packages[package].base
-        domain = self._current(package) & ~(1 << index)
+        domain = self._solution.current(package) & ~(1 << index)
         hints: list[tuple[int, int]] = []
         while domain & ~ABSENT and len(hints) < min(HINTS_AT_MOST, 1 << rejections):
             following = self._universe.choose(package, domain)
@@ -455,18 +291,11 @@ class Search:
                     cause = SelfExclusion(package, bit, need.text)
                     self._reject(Clause(((package, bit),), cause), package)
                     return
-            elif not self._current(need.package) & need.versions:
+            elif not self._solution.current(need.package) & need.versions:
                 self._reject_alike(package, bit, need)
                 return
-        self._level += 1
         self._decisions += 1
-        self._decided[package] = index
-        before = self._current(package)
-        self._history.setdefault(package, []).append((len(self._trail), bit))
-        self._trail.append((package, self._level, None))
-        self._domain[package] = bit
-        if before != bit:
-            self._queue.append(package)
+        self._solution.decide(package, index)
         for need in needs:
             if need.package not in (base, package):
                 self._require(package, bit, need)
@@ -479,22 +308,22 @@ class Search:
         if not self._covered.get(key, 0) & bit:
             cause = Needs(package, bit, need.package, need.versions, (need.text,))
             clause = Clause(((package, bit), (need.package, outside)), cause)
-            self._add(clause)
+            self._solution.add(clause)
             self._covered[key] = self._covered.get(key, 0) | bit
-        before = self._current(need.package)
+        before = self._solution.current(need.package)
         after = before & need.versions
         if after != before:
             if clause is None:
-                self._queue.append(package)
+                self._solution.look_at(package)
             elif after:
-                self._derive(need.package, after, clause)
+                self._solution.derive(need.package, after, clause)
             else:
                 # An earlier need of the same release took what this one asks for.
-                self._queue.append(package)
+                self._solution.look_at(package)
 
     def _reject_alike(self, package: int, bit: int, need: Need) -> None:
         """Rule out, with one clause, every asked-for release whose need is as hopeless."""
-        hopeless_domain = self._current(need.package)
+        hopeless_domain = self._solution.current(need.package)
         versions, accepted = bit, need.versions
         texts = {need.text: None}
         for index, needs in self._needs[package].items():
@@ -513,17 +342,16 @@ class Search:
         self._reject(Clause(((package, versions), (need.package, outside)), cause), package)
 
     def _reject(self, clause: Clause, package: int) -> None:
-        self._add(clause)
+        self._solution.add(clause)
         mask = next(mask for member, mask in clause.terms if member == package)
-        before = self._current(package)
+        before = self._solution.current(package)
         after = before & ~mask
         self._note_rejection(package, package, clause)
         if after:
-            self._derive(package, after, clause)
+            self._solution.derive(package, after, clause)
         else:
-            self._conflict(clause)
-        if package not in self._decided and not self._current(package) & ABSENT:
-            self._enqueue(package, self._current(package))
+            self._solution.resolve_conflict(clause)
+        self._requeue(package)
 
     # -- common needs --------------------------------------------------------------------------
 
@@ -534,25 +362,25 @@ class Search:
         """
         looked_at: dict[int, int] = {}
         while True:
-            self._propagate()
+            self._solution.propagate()
             todo = [
                 package
                 for package in self._seen
-                if not self._current(package) & ABSENT
-                and looked_at.get(package) != self._current(package)
+                if not self._solution.current(package) & ABSENT
+                and looked_at.get(package) != self._solution.current(package)
             ]
             if not todo:
                 return
             for package in todo:
                 if self._agree_with_family(package):
                     break
-                looked_at[package] = self._current(package)
+                looked_at[package] = self._solution.current(package)
                 self._add_common_needs(package)
-                if self._queue:
+                if not self._solution.is_settled:
                     break
 
     def _add_common_needs(self, package: int) -> None:
-        domain = self._current(package)
+        domain = self._solution.current(package)
         if domain.bit_count() > COMMON_NEEDS_AT_MOST:
             return
         users: dict[int, int] = {}
@@ -574,15 +402,18 @@ class Search:
                 users[needed] = users.get(needed, 0) | bit
                 accepted[needed] = accepted.get(needed, 0) | versions
         for needed, mask in users.items():
-            if mask != domain or not self._current(needed) & ~accepted[needed]:
+            if mask != domain or not self._solution.current(needed) & ~accepted[needed]:
                 continue
             self._see(needed)
             everything = self._packages[needed].existing | ABSENT
             cause = Needs(package, domain, needed, accepted[needed], tuple(texts[needed]))
             terms = ((package, domain), (needed, everything & ~accepted[needed]))
-            self._assert(Clause(terms, cause))
+            self._solution.impose(Clause(terms, cause))
 
     # -- reprioritising ------------------------------------------------------------------------
+
+    def _note_learnt(self, package: int, clause: Clause) -> None:
+        self._note_rejection(self._trying, package, clause)
 
     def _note_rejection(self, chosen: int, affected: int, clause: Clause) -> None:
         """Count who is in whose way; move both once it happened often enough."""
@@ -607,23 +438,15 @@ class Search:
         base = packages[chosen].base
         if before + 1 == threshold and self._priority.get(base, _NORMAL) != _EARLY:
             self._priority[base] = _EARLY
-            current = self._domain.get(chosen)
-            if current is not None and not current & ABSENT and chosen not in self._decided:
-                self._enqueue(chosen, current)
+            self._requeue(chosen)
 
     def _apply_postponed(self) -> None:
         """Take back the decisions on culprits, so that the packages they hindered come first."""
         if not self._postponed:
             return
         for culprit in self._postponed:
-            if culprit in self._decided:
-                for package, level, cause in self._trail:
-                    if package == culprit and cause is None:
-                        self._backjump(level - 1)
-                        break
+            self._solution.undo_decision(culprit)
             base = self._packages[culprit].base
             for package in (base, *self._packages[base].family):
-                current = self._domain.get(package)
-                if current is not None and not current & ABSENT and package not in self._decided:
-                    self._enqueue(package, current)
+                self._requeue(package)
         self._postponed.clear()
