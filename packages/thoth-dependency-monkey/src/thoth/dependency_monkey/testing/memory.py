@@ -35,7 +35,8 @@ class InMemoryIndex:
 
     Files have no content: their SHA-256 is that of their name, their size 100,000 bytes. `asked`
     records each question in order, as ("page", package) or ("metadata", filename). Packages and
-    file names in `unreachable` raise `IndexUnreachableError`. `releases` may be changed at any time.
+    file names in `unreachable` raise `IndexUnreachableError`. `releases` may be changed at any
+    time.
     """
 
     def __init__(

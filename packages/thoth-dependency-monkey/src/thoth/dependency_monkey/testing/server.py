@@ -11,6 +11,7 @@ import threading
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Self
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -71,12 +72,13 @@ class _Reply:
 
 
 class IndexServer:
-    """A package index on a free port of 127.0.0.1, served by a thread of its own.
+    """A package index on a free port of `host`, served by a thread of its own.
 
     A context manager. The switches say what it can do: pages as `json` and as `html`, `.metadata`
     files (PEP 658, 714), `ranges`, `etags`, `hashes`, `upload_times` and `sizes` (PEP 700, JSON
     only).
     With `username` and `password` it asks for them (RFC 7617). Switches may be changed at any time.
+    `requests` logs what came in; `most_connections` is how many were open at once at most.
     """
 
     def __init__(
@@ -92,6 +94,7 @@ class IndexServer:
         sizes: bool = True,
         username: str | None = None,
         password: str = "",
+        host: str = "127.0.0.1",
     ) -> None:
         self.json = json
         self.html = html
@@ -102,6 +105,8 @@ class IndexServer:
         self.upload_times = upload_times
         self.sizes = sizes
         self.requests: list[LoggedRequest] = []
+        self.most_connections = 0
+        self._host = host
         self._authorization = None
         if username is not None:
             pair = base64.b64encode(f"{username}:{password}".encode()).decode("ascii")
@@ -128,7 +133,7 @@ class IndexServer:
     @property
     def root(self) -> str:
         """The server's URL without a path, such as `http://127.0.0.1:40000`."""
-        return f"http://127.0.0.1:{self._port}"
+        return f"http://{self._host}:{self._port}"
 
     @property
     def url(self) -> str:
@@ -219,10 +224,11 @@ class IndexServer:
             task = asyncio.current_task()
             if task is not None:
                 tasks.add(task)
+                self.most_connections = max(self.most_connections, len(tasks))
                 task.add_done_callback(tasks.discard)
             await self._serve(reader, writer)
 
-        server = self._loop.run_until_complete(asyncio.start_server(connected, "127.0.0.1", 0))
+        server = self._loop.run_until_complete(asyncio.start_server(connected, self._host, 0))
         self._port = server.sockets[0].getsockname()[1]
         started.set()
         self._loop.run_forever()
@@ -253,15 +259,16 @@ class IndexServer:
             name.strip().lower(): value.strip()
             for name, _, value in (line.partition(":") for line in lines if line)
         }
-        path = target.partition("?")[0]
+        # As an HTTP proxy it is sent whole URLs; every host is this index then.
+        path = urlsplit(target).path
         fault = self._strike(path)
+        reply = _faulty(self._reply(method, path, headers), fault)
+        status = 0 if fault.close else reply.status
+        self.requests.append(LoggedRequest(method, path, headers, status))
         if fault.delay:
             await asyncio.sleep(fault.delay)
         if fault.close:
-            self.requests.append(LoggedRequest(method, path, headers, 0))
             return False
-        reply = _faulty(self._reply(method, path, headers), fault)
-        self.requests.append(LoggedRequest(method, path, headers, reply.status))
         return await _send(writer, reply, fault, with_body=method == "GET")
 
     def _strike(self, path: str) -> Fault:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import urllib.request
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,8 @@ class Connections:
         self._limit = 2 * limits.connections
         self._idle: dict[Origin, list[httpx2.AsyncHTTPTransport]] = {}
         self._open = 0
-        self._context = httpx2.create_ssl_context(trust_env=trust_env)
+        self._trust_env = trust_env
+        self._context: ssl.SSLContext | None = None
         self._proxies = urllib.request.getproxies() if trust_env else {}
 
     def proxy_for(self, origin: Origin) -> str | None:
@@ -46,12 +48,13 @@ class Connections:
         if self._open >= self._limit:
             await self._close_one()
         self._open += 1
+        proxy = self.proxy_for(origin)
         return httpx2.AsyncHTTPTransport(
-            verify=self._context,
+            verify=self._context_for(origin, proxy),
             limits=httpx2.Limits(
                 max_connections=1, max_keepalive_connections=1, keepalive_expiry=_KEEP_ALIVE
             ),
-            proxy=self.proxy_for(origin),
+            proxy=proxy,
         )
 
     def give_back(self, origin: Origin, transport: httpx2.AsyncHTTPTransport) -> None:
@@ -62,6 +65,14 @@ class Connections:
         """Close every connection that is not in use."""
         while any(self._idle.values()):
             await self._close_one()
+
+    def _context_for(self, origin: Origin, proxy: str | None) -> ssl.SSLContext:
+        if origin.scheme == "http" and proxy is None:
+            # No TLS to come, and loading the certificates takes longer than a request.
+            return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        if self._context is None:
+            self._context = httpx2.create_ssl_context(trust_env=self._trust_env)
+        return self._context
 
     async def _close_one(self) -> None:
         origin = max(self._idle, key=lambda each: len(self._idle[each]), default=None)

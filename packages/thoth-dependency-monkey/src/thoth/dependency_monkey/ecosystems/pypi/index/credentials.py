@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from dataclasses import dataclass, field
 from typing import NamedTuple
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
@@ -10,6 +11,8 @@ from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 from thoth.dependency_monkey.errors import Problem, RequestError
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+# A name in ASCII, an IPv4 or an IPv6 address (RFC 3986; `%` opens a zone).
+_HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]*:[0-9a-f:.]*(%[a-z0-9._-]+)?")
 _REMEDY = "Give an index as https://host/path/, such as https://pypi.org/simple/"
 
 
@@ -40,9 +43,10 @@ def origin_of(url: str) -> Origin:
     Raises `ValueError` where it is none.
     """
     parts = urlsplit(url)
-    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname or not parts.hostname.isascii():
+    host = parts.hostname or ""
+    if parts.scheme not in _DEFAULT_PORTS or _HOST.fullmatch(host) is None:
         raise ValueError("not an absolute http or https URL")
-    return Origin(parts.scheme, parts.hostname, parts.port or _DEFAULT_PORTS[parts.scheme])
+    return Origin(parts.scheme, host, parts.port or _DEFAULT_PORTS[parts.scheme])
 
 
 def host_header(origin: Origin) -> str:
@@ -71,6 +75,8 @@ def canonical_index_url(text: str) -> tuple[str, Credentials | None]:
         parts = urlsplit(stripped)
         problem = _problem(stripped, parts)
         netloc = _ascii_host(parts.hostname or "")
+        if _HOST.fullmatch(netloc) is None:
+            problem = problem or "The index URL names no valid host"
         port = parts.port
     except ValueError:
         raise _refusal("The index URL cannot be understood") from None
