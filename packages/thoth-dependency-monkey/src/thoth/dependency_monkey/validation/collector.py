@@ -154,11 +154,6 @@ class Collector:
         """Say whether an item has become known, or has failed, before now."""
         return item in self._pages or item in self._metadata or item in self._errors
 
-    def is_settled(self, item: Item) -> bool:
-        """Say whether an item is known, or known to be out of reach."""
-        known = self._pages if isinstance(item, str) else self._metadata
-        return item in known or item in self._errors
-
     def check(self, item: Item) -> None:
         """Raise the error that kept an item from becoming known, if there was one."""
         error = self._errors.get(item)

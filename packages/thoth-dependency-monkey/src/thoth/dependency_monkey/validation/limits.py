@@ -8,8 +8,8 @@ import msgspec
 class Limits(msgspec.Struct, frozen=True):
     """The limits of one validation.
 
-    `seconds` of wall-clock time and `decisions` of the resolver for the whole of it; `pages` and
-    `metadata_files` that an index may be asked for; `remedies` that a proof tries out.
+    `seconds` of wall-clock time for the whole of it; `decisions` of each search; `pages` and
+    `metadata_files` that the indexes may be asked for; `remedies` that a proof tries out.
     """
 
     seconds: float = 60.0
