@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from packaging.markers import Marker
@@ -36,6 +37,12 @@ NEWER = "exclude-newer"
 YANKED = "yanked"
 PRERELEASE = "prerelease"
 
+_EXTRA = re.compile(r"\bextra\b")
+_EXTRA_IS = re.compile(r"""\bextra\s*==\s*['"]([^'"]*)['"]|['"]([^'"]*)['"]\s*==\s*extra\b""")
+_MOST_UNUSUAL = 100
+"""Requirements of a release that compare `extra` other than by `==`; one with more is opaque."""
+_MOST_SPECIFIERS = 8
+"""Different Requires-Python of a package that a proof tells apart."""
 _NO_MATCH = 1 << 30
 _LONGEST_SPECIFIER = 8192
 """Characters of a Requires-Python; a longer one counts as not valid, so it rules nothing out."""
@@ -94,6 +101,7 @@ class PypiUniverse(Universe):
         self._direct = {requirement.name for requirement in self._requirements}
         self._lines: dict[int, VersionLine] = {}
         self._needs: dict[tuple[int, int], tuple[Need, ...] | Opaque] = {}
+        self._grouped: dict[tuple[int, int], dict[str, list[int]]] = {}
         self._markers: dict[tuple[str | None, str], bool] = {}
         self._pythons: dict[str, bool] = {}
         self._python = self.number(PYTHON)
@@ -191,14 +199,16 @@ class PypiUniverse(Universe):
             else:
                 python_bad[fault] = python_bad.get(fault, 0) | bit
         target = self._target
+        unfit = f"cannot run on Python {target.python}"
         found = [
-            Exclusion(
-                REQUIRES_PYTHON,
-                mask,
-                f"cannot run on Python {target.python} (Requires-Python: {specifier})",
-            )
-            for specifier, mask in python_bad.items()
+            Exclusion(REQUIRES_PYTHON, mask, f"{unfit} (Requires-Python: {specifier})")
+            for specifier, mask in list(python_bad.items())[-_MOST_SPECIFIERS:]
         ]
+        others = 0
+        for mask in list(python_bad.values())[:-_MOST_SPECIFIERS]:
+            others |= mask
+        if others:
+            found.insert(0, Exclusion(REQUIRES_PYTHON, others, unfit))
         if no_artifact:
             text = f"has no file that {target.id} can use"
             if self._policy.artifacts is Artifacts.WHEEL_ONLY:
@@ -334,7 +344,18 @@ class PypiUniverse(Universe):
             opaque = Opaque(metadata.opaque or "no metadata", metadata.needs_build)
             self._needs[number, index] = opaque
             return opaque
-        needs = self._compile(package.extra, facts.requires_dist, facts.requires_python)
+        texts: Sequence[str] = facts.requires_dist
+        if package.extra:
+            grouped = self._grouped.get((package.base, index))
+            if grouped is None:
+                grouped = self._grouped[package.base, index] = _group_by_extra(texts)
+            unusual = grouped.get("", [])
+            if len(unusual) > _MOST_UNUSUAL:
+                reason = f"more than {_MOST_UNUSUAL} of its requirements use extras in unusual ways"
+                return Opaque(reason, needs_build=False)
+            positions = sorted({*grouped.get(package.extra, ()), *unusual})
+            texts = [texts[position] for position in positions]
+        needs = self._compile(package.extra, texts, facts.requires_python)
         if not isinstance(needs, Missing):
             self._needs[number, index] = needs
         return needs
@@ -397,6 +418,27 @@ class PypiUniverse(Universe):
             self._environment["extra"] = extra
             answer = self._markers[key] = bool(requirement.marker.evaluate(self._environment))
         return bool(answer)
+
+
+def _group_by_extra(requires_dist: Sequence[str]) -> dict[str, list[int]]:
+    """Return, by extra, the positions of the requirements that it may add.
+
+    Under "" are those that must be looked at for every extra. Thousands of extras times thousands
+    of requirements would otherwise be as many markers to evaluate.
+    """
+    grouped: dict[str, list[int]] = {}
+    for position, text in enumerate(requires_dist):
+        marker = text.partition(";")[2]
+        mentions = len(_EXTRA.findall(marker))
+        if not mentions:
+            continue
+        compared = _EXTRA_IS.findall(marker)
+        names: set[str] = {canonicalize_name(one or other) for one, other in compared}
+        if len(compared) != mentions:
+            names = {""}
+        for name in names:
+            grouped.setdefault(name, []).append(position)
+    return grouped
 
 
 def _not_valid(requirement: str) -> Opaque:
