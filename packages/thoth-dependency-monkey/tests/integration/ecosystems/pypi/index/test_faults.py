@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import socket
+import threading
 import time
 from dataclasses import replace
 
@@ -18,7 +19,7 @@ from thoth.dependency_monkey.ecosystems.pypi.index.transport import (
 from thoth.dependency_monkey.errors import IndexUnreachableError, LimitExceededError, Reason
 from thoth.dependency_monkey.testing import Fault, IndexServer
 
-from .asking import ask, metadata_of, page_of
+from .asking import artifact_of, ask, metadata_of, page_of
 
 PATH = "/simple/six/"
 
@@ -125,6 +126,34 @@ def test_an_index_that_is_down_is_reported_within_three_seconds_by_default() -> 
     with pytest.raises(IndexUnreachableError, match="4 tries"):
         page_of(f"http://127.0.0.1:{port}/simple/", "six")
     assert time.monotonic() - begin < 3
+
+
+def test_a_resolver_that_hangs_holds_nobody_up(
+    limits: IndexLimits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: released.wait(30) and [])
+    begin = time.monotonic()
+    with pytest.raises(IndexUnreachableError, match="in time"):
+        page_of("http://index.example/", "six", replace(limits, connect_timeout=0.2))
+    assert time.monotonic() - begin < 3
+    released.set()
+
+
+def test_a_page_of_an_https_index_does_not_lead_to_http(
+    server: IndexServer, limits: IndexLimits
+) -> None:
+    artifact = artifact_of(page_of(server.url, "six"), "1.17.0")
+    server.requests.clear()
+    found = ask(
+        "https://127.0.0.1/simple/",
+        lambda index: index.metadata("six", "1.17.0", artifact),
+        limits,
+    )
+    assert found.facts is None
+    assert found.opaque is not None
+    assert "an https index may not send us" in found.opaque
+    assert server.requests == []
 
 
 def test_a_host_that_does_not_exist_is_reported(limits: IndexLimits) -> None:

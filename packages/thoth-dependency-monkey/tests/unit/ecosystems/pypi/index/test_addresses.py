@@ -119,6 +119,20 @@ def test_of_several_addresses_the_one_that_answers_is_taken(
         assert asyncio.run(find()) == "127.0.0.1"
 
 
+def test_a_resolver_that_finds_nothing_is_an_os_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [])
+
+    async def find() -> None:
+        book = AddressBook("index.example", timeout=5)
+        try:
+            await book.find("index.example", 80)
+        finally:
+            await book.close()
+
+    with pytest.raises(OSError, match="no address"):
+        asyncio.run(find())
+
+
 @pytest.mark.parametrize("host", ["a" * 64 + ".example", "a..b", "no-such-host.invalid"])
 def test_a_host_without_address_is_an_os_error(host: str) -> None:
     async def find() -> None:

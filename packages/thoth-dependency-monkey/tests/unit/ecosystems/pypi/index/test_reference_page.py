@@ -20,7 +20,8 @@ def page() -> str:
 
 def test_every_limit_is_in_the_reference_with_its_default(page: str) -> None:
     documented = {
-        name: float(value) for name, value in re.findall(r"^\| `(\w+)` \| ([\d.]+) \|", page, re.MULTILINE)
+        name: float(value)
+        for name, value in re.findall(r"^\| `(\w+)` \| ([\d.]+) \|", page, re.MULTILINE)
     }
     assert documented == {field.name: field.default for field in fields(IndexLimits)}
 

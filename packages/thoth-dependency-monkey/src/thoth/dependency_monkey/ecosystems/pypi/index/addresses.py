@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from itertools import chain, zip_longest
@@ -140,15 +141,39 @@ class AddressBook:
 
 
 async def _resolve(host: str, port: int) -> list[str]:
+    """Return the addresses of a host, without repetition.
+
+    In a thread of its own that nobody waits for: the loop's own ones are joined when the loop ends,
+    and a resolver without network may take half a minute.
+    """
     loop = asyncio.get_running_loop()
-    try:
-        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except UnicodeError:
-        raise socket.gaierror(socket.EAI_NONAME, "no valid host name") from None
-    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
-    if not addresses:
-        raise socket.gaierror(socket.EAI_NONAME, "no address")
-    return addresses
+    answer: asyncio.Future[list[str]] = loop.create_future()
+
+    def settle(addresses: list[str], error: OSError | None) -> None:
+        if answer.done():
+            return
+        if error is not None:
+            answer.set_exception(error)
+        else:
+            answer.set_result(addresses)
+
+    def resolve() -> None:
+        addresses: list[str] = []
+        error: OSError | None = socket.gaierror(socket.EAI_NONAME, "no address")
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+            error = None if addresses else error
+        except OSError as failed:
+            error = failed
+        except UnicodeError:
+            error = socket.gaierror(socket.EAI_NONAME, "no valid host name")
+        # The loop may be gone by now; then nobody wants the answer.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(settle, addresses, error)
+
+    threading.Thread(target=resolve, name="thoth-resolve", daemon=True).start()
+    return await answer
 
 
 async def _fastest(addresses: list[str], port: int, timeout: float) -> str:  # noqa: ASYNC109

@@ -243,6 +243,11 @@ class Transport:
     async def _address(self, url: str, origin: Origin) -> str | None:
         """Return the address to connect to, or None where a proxy finds it."""
         assert self._connections is not None  # noqa: S101
+        if origin.scheme == "http" and self._origin.scheme == "https":
+            shown = without_user_info(url)
+            raise RefusedTargetError(
+                shown, f"{shown}: http, to which an https index may not send us"
+            )
         if self._connections.proxy_for(origin) is not None:
             if self._addresses.allows_by_proxy(origin.host):
                 return None
