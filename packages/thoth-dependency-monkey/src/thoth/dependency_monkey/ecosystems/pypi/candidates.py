@@ -37,6 +37,7 @@ NEWER = "exclude-newer"
 YANKED = "yanked"
 PRERELEASE = "prerelease"
 
+_TOO_NEW = "was uploaded after the date of exclude-newer, or has no upload time"
 _EXTRA = re.compile(r"\bextra\b")
 _EXTRA_IS = re.compile(r"""\bextra\s*==\s*['"]([^'"]*)['"]|['"]([^'"]*)['"]\s*==\s*extra\b""")
 _MOST_UNUSUAL = 100
@@ -215,7 +216,7 @@ class PypiUniverse(Universe):
                 text = f"has no wheel that {target.id} can use"
             found.append(Exclusion(NO_ARTIFACT, no_artifact, text))
         if newer:
-            found.append(Exclusion(NEWER, newer, "was uploaded after the date of exclude-newer"))
+            found.append(Exclusion(NEWER, newer, _TOO_NEW))
         if yanked:
             found.append(Exclusion(YANKED, yanked, "is yanked"))
         return allowed, tuple(found)
