@@ -140,7 +140,13 @@ class _Question:
             proof = self._explain(trusting.clause, roots)
         proof = self._shorten(roots, self._minimise(roots, proof))
         remedies = self._remedies(roots, proof)
-        return proved_impossible(self._target, proof, self._universe.requirements, remedies)
+        return proved_impossible(
+            self._target,
+            proof,
+            self._universe.requirements,
+            self._request.constraints,
+            remedies,
+        )
 
     async def _search(
         self, roots: Sequence[tuple[int, Need]], *, trust_opaque: bool = False

@@ -70,14 +70,25 @@ def undecided(
 
 
 def proved_impossible(
-    target: Target, proof: Proof, requirements: Sequence[Requirement], remedies: Sequence[Remedy]
+    target: Target,
+    proof: Proof,
+    requirements: Sequence[Requirement],
+    constraints: Sequence[Requirement],
+    remedies: Sequence[Remedy],
 ) -> TargetResult:
-    """Return the answer "no", with its proof. `requirements` are those that positions refer to."""
+    """Return the answer "no", with its proof.
+
+    `requirements` and `constraints` are those that the proof's positions refer to.
+    """
     lines = [requirements[position] for position in proof.roots]
     if len(lines) == 1:
         head = f"{place(lines[0])} cannot be satisfied"
     else:
         head = f"these {len(lines)} lines cannot be satisfied together"
+    binding = [f"{constraints[n]} ({place(constraints[n])})" for n in proof.constraints]
+    if binding:
+        plural = "s" if len(binding) > 1 else ""
+        head += f" under the constraint{plural} {', '.join(binding)}"
     return TargetResult(
         target=result_target(target),
         valid=False,
