@@ -10,8 +10,10 @@ from packaging.version import Version
 
 from thoth.dependency_monkey.ecosystems.pypi.versions import (
     VersionLine,
+    accepts_python,
     is_exact,
     is_prerelease,
+    lenient_specifier,
     names_prerelease,
 )
 
@@ -75,3 +77,17 @@ def test_prereleases_are_told_from_the_text_as_packaging_tells_them(version: str
 def test_what_a_specifier_says_of_prereleases_and_pins(specifier, names, exact) -> None:
     assert names_prerelease(specifier) is names
     assert is_exact(specifier) is exact
+
+
+def test_an_old_spelling_with_one_reading_is_mended() -> None:
+    assert lenient_specifier(">=3.6.*, !=3.7.*, <4.*") == ">=3.6, !=3.7.*, <4"
+
+
+@pytest.mark.parametrize(
+    ("requires_python", "accepted"),
+    [(">=3.8", True), (">=3.12", False), (">=3.6.*", True), ("<3.*", False), ("nonsense", True)],
+)
+def test_requires_python_rules_out_only_what_it_clearly_rules_out(
+    requires_python: str, accepted: bool
+) -> None:
+    assert accepts_python(requires_python, Version("3.11.7")) is accepted

@@ -6,6 +6,7 @@ however many releases there are.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left, bisect_right
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -15,6 +16,8 @@ from packaging.version import InvalidVersion, Version
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+_STAR_AFTER_ORDER = re.compile(r"([<>]=|[<>])(\s*[\w.!]+?)\.\*")
 
 parse_version = lru_cache(maxsize=65_536)(Version)
 
@@ -166,11 +169,19 @@ class VersionLine:
         return own.__replace__(post=None, dev=None, local=None) == version
 
 
+def lenient_specifier(text: str) -> str:
+    """Return a specifier with an old spelling mended that has one reading only.
+
+    `>=2.7.*` becomes `>=2.7`, likewise for `>`, `<` and `<=`. What needs no mending comes back as
+    it is.
+    """
+    return _STAR_AFTER_ORDER.sub(r"\1\2", text)
+
+
 def accepts_python(specifier: str, python: Version) -> bool:
     """Say whether a Requires-Python accepts an interpreter; one that is not valid accepts all."""
     try:
-        return all(
-            clause.contains(python, prereleases=True) for clause in parse_specifier(specifier)
-        )
+        clauses = parse_specifier(lenient_specifier(specifier))
     except InvalidSpecifier:
         return True
+    return all(clause.contains(python, prereleases=True) for clause in clauses)

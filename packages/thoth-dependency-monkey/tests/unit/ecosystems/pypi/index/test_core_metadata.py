@@ -2,7 +2,6 @@ import pytest
 
 from thoth.dependency_monkey.ecosystems.pypi.facts import MetadataFacts
 from thoth.dependency_monkey.ecosystems.pypi.index.core_metadata import (
-    lenient_specifier,
     parse_core_metadata,
 )
 from thoth.dependency_monkey.ecosystems.pypi.index.faults import MetadataError
@@ -78,10 +77,6 @@ def test_an_old_spelling_with_one_reading_is_mended(given: str, mended: str | No
             facts(f"{HEAD}Requires-Dist: {given}\n")
     else:
         assert facts(f"{HEAD}Requires-Dist: {given}\n").requires_dist == (mended,)
-
-
-def test_a_specifier_of_requires_python_can_be_mended_alike() -> None:
-    assert lenient_specifier(">=3.6.*, !=3.7.*, <4.*") == ">=3.6, !=3.7.*, <4"
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from packaging.version import InvalidVersion, Version
 from thoth.dependency_monkey.ecosystems.pypi.facts import MetadataFacts
 from thoth.dependency_monkey.ecosystems.pypi.index.faults import MetadataError
 from thoth.dependency_monkey.ecosystems.pypi.index.filenames import normalize_name
+from thoth.dependency_monkey.ecosystems.pypi.versions import lenient_specifier
 
 _LINE_END = rb"(?:\r\n|\r(?!\n)|\n)"
 _HEADERS_END = re.compile(_LINE_END + _LINE_END)
@@ -33,7 +34,6 @@ _SHOWN = 200
 _MAX_REQUIREMENT = 8192
 
 # An old spelling that installers have always read, and that has one reading only.
-_STAR_AFTER_ORDER = re.compile(r"([<>]=|[<>])(\s*[\w.!]+?)\.\*")
 
 
 class CoreMetadata(NamedTuple):
@@ -88,15 +88,6 @@ def _fields(content: bytes) -> tuple[RawMetadata, dict[str, list[str]]]:
         if _LOST_FIELD.search(text):
             raise MetadataError("the metadata has a malformed line before some of its fields")
     return raw, unparsed
-
-
-def lenient_specifier(text: str) -> str:
-    """Return a specifier with an old spelling mended that has one reading only.
-
-    `>=2.7.*` becomes `>=2.7`, likewise for `>`, `<` and `<=`. What needs no mending comes back as
-    it is.
-    """
-    return _STAR_AFTER_ORDER.sub(r"\1\2", text)
 
 
 def _check_identity(name: str | None, found: str | None, package: str, version: str) -> None:
