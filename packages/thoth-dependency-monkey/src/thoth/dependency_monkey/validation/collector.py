@@ -309,7 +309,8 @@ class Collector:
         for item in items:
             release = self._artifacts.get(item[:2])
             if release is not None:
-                by_key.setdefault(metadata_key(release[item[2]]), []).append(item)
+                key = metadata_key(self._pages[item[0]].index_url, release[item[2]])
+                by_key.setdefault(key, []).append(item)
         found: dict[bytes, Metadata] = {}
         if not self._store_is_empty and by_key:
             found = await self._in_thread(partial(self._store.metadata, list(by_key)))

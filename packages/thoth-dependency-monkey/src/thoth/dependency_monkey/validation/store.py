@@ -27,11 +27,14 @@ _PAGE = msgspec.msgpack.Decoder(PageFacts)
 _METADATA = msgspec.msgpack.Decoder(MetadataFacts)
 
 
-def metadata_key(artifact: Artifact) -> bytes:
-    """Return the 32 bytes that identify an artifact: its SHA-256, or that of its URL."""
-    if artifact.sha256 is not None:
-        return bytes.fromhex(artifact.sha256)
-    return hashlib.sha256(artifact.url.encode()).digest()
+def metadata_key(index_url: str, artifact: Artifact) -> bytes:
+    """Return the 32 bytes under which the metadata of an index's artifact is kept.
+
+    The artifact's own hash is not enough: it is only what an index says, and an index that gives
+    the hash of somebody else's file must not answer for that file.
+    """
+    identity = (index_url, artifact.filename, artifact.sha256 or artifact.url)
+    return hashlib.sha256("\n".join(identity).encode()).digest()
 
 
 class FactStore(Protocol):
