@@ -13,6 +13,7 @@ class SlowUniverse(Universe):
         super().__init__()
         self.table = needs
         self.known: set[str | tuple[str, int]] = set()
+        self.pinned = False
 
     def load_page(self, number: int) -> bool:
         package = self.packages[number]
@@ -33,7 +34,8 @@ class SlowUniverse(Universe):
         unknown = tuple(n for n in numbers if not self.load_page(n))
         if unknown:
             return Missing(pages=unknown)
-        return tuple(Need(n, 0b110, self.packages[n].name) for n in numbers)
+        accepted = 0b010 if self.pinned else 0b110
+        return tuple(Need(n, accepted, self.packages[n].name) for n in numbers)
 
     def tell(self, *items: str | tuple[str, int]) -> list[int | tuple[int, int]]:
         self.known.update(items)
@@ -77,3 +79,13 @@ def test_a_cycle_ends() -> None:
     forecast.advance(universe.tell(("app", 2)))
     forecast.advance(universe.tell("a"))
     assert forecast.advance(universe.tell(("a", 2))) == Missing()
+
+
+def test_a_hinted_release_is_followed_to_what_it_pins() -> None:
+    universe, forecast = begin({("app", 1): ["a"]})
+    app, a = universe.number("app"), universe.number("a")
+    universe.pinned = True
+    forecast.follow([(app, 1)])
+    assert (app, 1) in forecast.advance().metadata
+    assert forecast.advance(universe.tell(("app", 1))).pages == (a,)
+    assert forecast.advance(universe.tell("a")).metadata == ((a, 1),)

@@ -25,13 +25,23 @@ class Forecast:
     def __init__(self, universe: Universe, roots: Iterable[tuple[int, Need]]) -> None:
         self._universe = universe
         self._wanted: dict[int, int] = {}
-        self._ready: dict[int, None] = {}
+        # A node is a package, to be followed at its newest candidate, or one release of it.
+        self._ready: dict[Item, None] = {}
         self._followed: set[tuple[int, int]] = set()
         self._returned: set[Item] = set()
-        self._waiting: dict[Item, set[int]] = {}
-        self._lacking: dict[int, set[Item]] = {}
+        self._waiting: dict[Item, set[Item]] = {}
+        self._lacking: dict[Item, set[Item]] = {}
         for _, need in roots:
             self._want(need)
+
+    def follow(self, hints: Iterable[tuple[int, int]]) -> None:
+        """Look, with the next advance, at releases that the search will probably try.
+
+        Of what they need, only what they pin is followed: the search may well not get that far.
+        """
+        for hint in hints:
+            if hint not in self._followed:
+                self._ready[hint] = None
 
     def advance(self, arrived: Iterable[Item] = ()) -> Missing:
         """Follow what is known now; return what is missing and was not returned before.
@@ -40,27 +50,42 @@ class Forecast:
         known since the last call.
         """
         for item in arrived:
-            for package in self._waiting.pop(item, ()):
-                lacking = self._lacking[package]
+            for node in self._waiting.pop(item, ()):
+                lacking = self._lacking[node]
                 lacking.discard(item)
                 if not lacking:
-                    self._ready[package] = None
+                    self._ready[node] = None
         pages: list[int] = []
         metadata: list[tuple[int, int]] = []
         while self._ready:
-            package, _ = self._ready.popitem()
-            missing = self._follow(package)
+            node, _ = self._ready.popitem()
+            missing = (
+                self._follow_newest(node) if isinstance(node, int) else self._follow_release(node)
+            )
             if missing is None:
                 continue
-            self._lacking[package] = {*missing.pages, *missing.metadata}
-            for item in self._lacking[package]:
-                self._waiting.setdefault(item, set()).add(package)
+            self._lacking[node] = {*missing.pages, *missing.metadata}
+            for item in self._lacking[node]:
+                self._waiting.setdefault(item, set()).add(node)
             pages += [page for page in missing.pages if page not in self._returned]
             metadata += [entry for entry in missing.metadata if entry not in self._returned]
-            self._returned |= self._lacking[package]
+            self._returned |= self._lacking[node]
         return Missing(tuple(pages), tuple(metadata))
 
-    def _follow(self, package: int) -> Missing | None:
+    def _follow_release(self, release: tuple[int, int]) -> Missing | None:
+        """Follow what one release pins, if its needs are known."""
+        needs = self._universe.load_needs(*release)
+        if isinstance(needs, Missing):
+            return needs
+        self._followed.add(release)
+        if not isinstance(needs, Opaque):
+            for need in needs:
+                allowed = need.versions & self._universe.packages[need.package].allowed
+                if allowed and not allowed & (allowed - 1):
+                    self.follow([(need.package, allowed.bit_length() - 1)])
+        return None
+
+    def _follow_newest(self, package: int) -> Missing | None:
         """Take the needs of the newest candidate of a package into account, if they are known."""
         facts = self._universe.packages[package]
         domain = facts.allowed & self._wanted[package] & self._wanted.get(facts.base, -1)

@@ -260,14 +260,14 @@ class Search:
         return answer
 
     def _hints(self, package: int, index: int) -> tuple[tuple[int, int], ...]:
-        """Name the releases that come next: twice as many after each rejection."""
-        rejections = self._affected.get(package, 0)
-        if rejections < 2:
+        """Name the releases that come next: twice as many after each that was asked for in vain."""
+        asked = len(self._needs[package])
+        if asked < 2:
             return ()
         base = self._packages[package].base
         domain = self._solution.current(package) & ~(1 << index)
         hints: list[tuple[int, int]] = []
-        while domain & ~ABSENT and len(hints) < min(HINTS_AT_MOST, 1 << rejections):
+        while domain & ~ABSENT and len(hints) < min(HINTS_AT_MOST, 1 << min(asked, 16)):
             following = self._universe.choose(package, domain)
             hints.append((base, following))
             domain &= ~(1 << following)

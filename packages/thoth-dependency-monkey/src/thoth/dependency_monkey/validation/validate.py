@@ -201,7 +201,8 @@ class _Question:
         Raises `UndecidedError` where it cannot be made known.
         """
         blocking = self._request_items(missing)
-        self._request_items(Missing(metadata=missing.hints))
+        if self._forecast is not None:
+            self._forecast.follow(missing.hints)
         self._look_ahead(())
         while not all(item in self._known for item in blocking):
             arrived = await self._collector.wait()
