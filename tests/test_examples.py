@@ -1,6 +1,6 @@
-"""Every console example of the documentation is run, and shows what it is said to show.
+"""Every example of the documentation is run; those at the console show what they are said to show.
 
-The examples ask a package index for tests that serves `data/catalogue.toml`, so that versions are
+They ask a package index for tests that serves `data/catalogue.toml`, so that versions are
 the documented ones; the README's are also put to the real index. A page's examples run in one
 shell, one after the other, in an empty directory.
 """
@@ -23,17 +23,24 @@ import uv
 from thoth.dependency_monkey.ecosystems.pypi.target import target_for
 from thoth.dependency_monkey.settings import PUBLIC_INDEX_URL
 from thoth.dependency_monkey.testing import IndexServer
+from thoth.storages.graph.embedded import EmbeddedServer
 from thoth.storages.testing import temporary_data_dir
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[1]
-PAGES = sorted(
-    str(path.relative_to(ROOT))
-    for path in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/**/*.md")]
-    if "```console" in path.read_text(encoding="utf-8")
-)
+TEXTS = {
+    str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
+    for pattern in ("*.md", "docs/**/*.md", "packages/*/README.md")
+    for path in sorted(ROOT.glob(pattern))
+}
+PAGES = [page for page, text in TEXTS.items() if "```console" in text]
+PROGRAMS = [
+    (page, block[1])
+    for page, text in TEXTS.items()
+    for block in re.finditer(r"^```python\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+]
 PRIVATE_INDEX = "https://packages.example/simple/"
 
 # Programs that examples are run with. Everything else must be named below, with the reason.
@@ -81,7 +88,7 @@ class Example:
 def examples(page: str) -> list[Example]:
     """Return the examples of all ```console blocks of a page."""
     found: list[Example] = []
-    text = (ROOT / page).read_text(encoding="utf-8")
+    text = TEXTS[page]
     for block in re.finditer(r"^( *)```console\n(.*?)^\1```$", text, re.DOTALL | re.MULTILINE):
         line = text.count("\n", 0, block.start(2))
         for part in re.split(r"^ *\$ ", block[2], flags=re.MULTILINE):
@@ -168,26 +175,35 @@ def indexes() -> Iterator[tuple[IndexServer, IndexServer]]:
         yield public, private
 
 
+@pytest.fixture(scope="module")
+def data_dir() -> Iterator[Path]:
+    """Lend a data directory whose server runs until the last page is done."""
+    with (
+        temporary_data_dir() as directory,
+        EmbeddedServer(directory / "postgresql", linger=0.0).acquire(),
+    ):
+        yield directory
+
+
 @pytest.fixture
-def environ(tmp_path: Path) -> Iterator[dict[str, str]]:
-    """Lend an environment without this machine's settings, its data apart and soon gone."""
+def environ(data_dir: Path, tmp_path: Path) -> dict[str, str]:
+    """Return an environment without this machine's settings."""
     kept = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("PIP_", "UV_", "THOTH_", "KNOWLEDGE_GRAPH_", "VIRTUAL_ENV"))
     }
     programs = [str(Path(sys.executable).parent), str(Path(uv.find_uv_bin()).parent)]
-    with temporary_data_dir() as data_dir:
-        yield kept | {
-            "PATH": os.pathsep.join([*programs, kept["PATH"]]),
-            "HOME": str(tmp_path / "home"),
-            "THOTH_DATA_DIR": str(data_dir),
-            "THOTH_PG_LINGER": "1",
-            "PIP_CONFIG_FILE": os.devnull,
-            "UV_NO_CONFIG": "1",
-            "UV_CACHE_DIR": str(tmp_path / "cache"),
-            "UV_PYTHON_DOWNLOADS": "never",
-        }
+    return kept | {
+        "PATH": os.pathsep.join([*programs, kept["PATH"]]),
+        "HOME": str(tmp_path / "home"),
+        "THOTH_DATA_DIR": str(data_dir),
+        "THOTH_PG_LINGER": "0",
+        "PIP_CONFIG_FILE": os.devnull,
+        "UV_NO_CONFIG": "1",
+        "UV_CACHE_DIR": str(tmp_path / "cache"),
+        "UV_PYTHON_DOWNLOADS": "never",
+    }
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -209,6 +225,24 @@ def test_the_examples_show_what_happens(
         where = f"{page}:{example.line}: {shlex.quote(example.command)}"
         assert shows(example.shown, real), f"{where} gives\n{real}"
         assert code == told_exit_code(example.shown), where
+
+
+@pytest.mark.parametrize(("page", "program"), PROGRAMS)
+def test_the_programs_run(page: str, program: str, environ: dict[str, str], tmp_path: Path) -> None:
+    # Another place than the shown one, and no server that outlives the test.
+    here = f'Path("{environ["THOTH_DATA_DIR"]}/own"), linger=0'
+    program = program.replace('Path("/srv/thoth/graph")', here)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program],
+        cwd=tmp_path,
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.live
