@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from pathlib import Path
 from typing import NoReturn
 
 import click
@@ -29,6 +30,7 @@ commands.add_command(validate)
 
 def main() -> NoReturn:
     """Run the command; ends the process with the exit code that `--help` documents."""
+    _open_closed_streams()
     try:
         code = commands.main(standalone_mode=False)
     except click.exceptions.Abort:
@@ -36,15 +38,29 @@ def main() -> NoReturn:
     except click.ClickException as error:
         error.show()
         code = EXIT_ERROR
-    except BrokenPipeError:
-        # Whoever read our output has seen enough; the interpreter must not complain at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (BrokenPipeError, SystemExit):
+        # For a closed pipe click itself would end the process with 1, which says "invalid" here.
+        # Whoever read our output has seen enough.
+        _drop_output()
         code = EXIT_ERROR
     except KeyboardInterrupt:
         code = _interrupted()
     except Exception as error:  # noqa: BLE001 - the outermost border: no traceback for a user
         code = _report(error)
     sys.exit(code)
+
+
+def _open_closed_streams() -> None:
+    """Give whoever started us without a standard stream one that is empty, or takes everything."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            stream = Path(os.devnull).open(mode, encoding="utf-8")  # noqa: SIM115 - stays open
+            setattr(sys, name, stream)
+
+
+def _drop_output() -> None:
+    """Send what is left of the output nowhere, lest the interpreter fail on it at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _interrupted() -> int:
@@ -65,6 +81,10 @@ def _report(error: Exception) -> int:
         return EXIT_UNDECIDED
     if isinstance(error, StoragesError):
         click.echo(f"error: the knowledge graph: {error}", err=True)
+        return EXIT_ERROR
+    if isinstance(error, OSError):
+        click.echo(f"error: the system refused: {visible(str(error))}", err=True)
+        _drop_output()
         return EXIT_ERROR
     click.echo(f"internal error: {type(error).__name__}: {visible(str(error))}", err=True)
     if os.environ.get("THOTH_DEBUG", "").lower() in ("1", "true", "yes", "on"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import sys
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
@@ -60,6 +61,18 @@ Examples:
   dependency-monkey validate pandas 'numpy>=1.11.0' six
   dependency-monkey validate -r requirements.in --python 3.12 --output-format pylock
 """
+
+
+class _Seconds(click.FloatRange):
+    """A number of seconds within limits; unlike click's own range, "nan" is none."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        seconds: float = super().convert(value, param, ctx)
+        if math.isnan(seconds):
+            self.fail(f"{value} is not a number of seconds.", param, ctx)
+        return seconds
 
 
 @click.command(epilog=_EPILOG)
@@ -147,13 +160,13 @@ Examples:
 )
 @click.option(
     "--max-age",
-    type=click.FloatRange(0, LONGEST_MAX_AGE),
+    type=_Seconds(0, LONGEST_MAX_AGE),
     metavar="SECONDS",
     help="Ask an index again about what is older. Default: 600.",
 )
 @click.option(
     "--timeout",
-    type=click.FloatRange(1, LONGEST_TIMEOUT),
+    type=_Seconds(1, LONGEST_TIMEOUT),
     metavar="SECONDS",
     help="Give up after this time. Default: 60.",
 )
