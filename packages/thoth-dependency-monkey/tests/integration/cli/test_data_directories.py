@@ -21,7 +21,7 @@ def _packages(server):
 
 
 def test_two_first_runs_at_once_both_answer(new_program):
-    processes = [new_program.start("data-app", "--output-format=requirements") for _ in range(3)]
+    processes = [new_program.start("data-app", "--output-format=requirements") for _ in range(2)]
     outputs = []
     for process in processes:
         output, errors = process.communicate(timeout=120)

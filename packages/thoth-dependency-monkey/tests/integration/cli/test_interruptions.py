@@ -76,6 +76,15 @@ def test_ctrl_c_while_fetching_ends_promptly_and_quietly(fetching):
     fetching.finish()
 
 
+def test_ctrl_c_while_the_command_still_loads_is_answered_too(program):
+    process = program.start("stop-never", "--max-age=0")
+    maps = Path(f"/proc/{process.pid}/maps")
+    wait_until(lambda: "_msgspec" in maps.read_text() or "msgspec/_core" in maps.read_text(), "it")
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors.strip()) == (130, b"interrupted")
+
+
 @pytest.mark.slow
 def test_ctrl_c_twice_is_as_good(fetching):
     process = fetching()

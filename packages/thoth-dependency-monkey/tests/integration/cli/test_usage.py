@@ -139,10 +139,8 @@ def test_a_version_that_does_not_exist_is_invalid(program, server):
 
 FAULTS = {
     "endless": Fault(endless=True),
-    "dripping": Fault(drip=0.2),
     "slow": Fault(delay=100),
     "looping": Fault(redirect="/simple/usage-looping/"),
-    "truncated": Fault(truncate=20),
 }
 
 

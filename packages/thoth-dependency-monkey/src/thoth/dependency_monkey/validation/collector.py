@@ -378,7 +378,8 @@ class Collector:
         except DependencyMonkeyError as error:
             self._deliver(item, error)
             return
-        self._metadata[item] = metadata
+        # The file itself is for the store alone: thousands of them would fill the memory.
+        self._metadata[item] = msgspec.structs.replace(metadata, content=b"")
         self._records.metadata.append((key, metadata))
         self._count_record()
         self._deliver(item)
