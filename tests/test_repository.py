@@ -41,9 +41,10 @@ def rows(page: str) -> dict[str, list[str]]:
 
 
 def test_the_checks_begin_with_the_readmes_test_command() -> None:
-    (command,) = re.findall(r"^readme_test_command='(.*)'$", read(".ci/run"), re.MULTILINE)
+    checks = read(".ci/run")
+    (command,) = re.findall(r"^readme_test_command='(.*)'$", checks, re.MULTILINE)
     assert f"\n```console\n$ {command}\n" in read("README.md")
-    assert re.search(r"^check 'tests' [0-9]+ \"\$readme_test_command\"$", read(".ci/run"), re.MULTILINE)
+    assert re.search(r"^check 'tests' \d+ \"\$readme_test_command\"$", checks, re.MULTILINE)
 
 
 @pytest.mark.parametrize("name", sorted(commands.commands))
