@@ -10,6 +10,7 @@ from typing import NoReturn
 import click
 
 from thoth.dependency_monkey.cli.validate import validate
+from thoth.dependency_monkey.cli.validator import validator
 from thoth.dependency_monkey.errors import RequestError, UndecidedError
 from thoth.dependency_monkey.validation.render.escape import visible
 
@@ -25,6 +26,7 @@ def commands() -> None:
 
 
 commands.add_command(validate)
+commands.add_command(validator)
 
 
 def main() -> NoReturn:
