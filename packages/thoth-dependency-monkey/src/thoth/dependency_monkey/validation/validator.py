@@ -38,6 +38,7 @@ from thoth.dependency_monkey.validation.limits import Limits
 from thoth.dependency_monkey.validation.policy_json import read_policy
 from thoth.dependency_monkey.validation.question import SUPPORTED_ECOSYSTEMS, Question
 from thoth.dependency_monkey.validation.render.escape import visible
+from thoth.dependency_monkey.validation.render.text import render_text
 from thoth.dependency_monkey.validation.store import MemoryFactStore
 from thoth.dependency_monkey.validation.validate import validate
 
@@ -258,10 +259,7 @@ def _announce(assignment: Assignment) -> None:
 
 
 def _say_answer(validation: Validation) -> None:
-    for line in (validation.raw_log or "").splitlines():
-        _say(line)
-    for warning in validation.warnings:
-        _say(f"warning: {warning.message}")
+    sys.stderr.write(render_text(validation))
     timings = validation.timings
     _say(f"{timings['requests']:.0f} facts fetched, {timings['total_seconds']:.3f} s in all")
 
