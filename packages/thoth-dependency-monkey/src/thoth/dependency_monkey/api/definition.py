@@ -197,7 +197,7 @@ _FIELDS = Parameter(
     {"type": "string", "format": "mask", "maxLength": MAX_CHARACTERS},
 )
 _PATH_ID = Parameter(
-    "id", "path", "The validation's id.", {"type": "string", "format": "uuid"}, True
+    "id", "path", "The validation's id.", {"type": "string", "format": "uuid"}, required=True
 )
 _PLAIN_TEXT: Schema = {"type": "string"}
 

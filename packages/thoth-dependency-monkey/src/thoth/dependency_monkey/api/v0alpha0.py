@@ -78,12 +78,12 @@ def v0alpha0(service: ValidationService, metrics: Metrics) -> Router:
     return Router(
         V0ALPHA0,
         route_handlers=[
+            _options("/validations", "GET, OPTIONS, POST"),
+            _options("/validations/{validation_id:str}", "DELETE, GET, OPTIONS"),
             create_validation,
             list_validations,
             get_validation,
             delete_validation,
-            _options("/validations", "GET, OPTIONS, POST"),
-            _options("/validations/{validation_id:str}", "DELETE, GET, OPTIONS"),
         ],
     )
 
