@@ -13,6 +13,7 @@ import pytest
 from thoth.dependency_monkey.api.app import create_app
 from thoth.dependency_monkey.api.serving import served
 from thoth.dependency_monkey.validation.fast_path import FastPath
+from thoth.dependency_monkey.validation.read_through import ReadThrough
 from thoth.dependency_monkey.validation.service import Terms, ValidationService
 from thoth.dependency_monkey.validation.store import MemoryFactStore
 from thoth.storages.testing import InMemoryValidations
@@ -63,14 +64,16 @@ class Site:
         self.checks: dict[str, Any] = {}
         self.url = ""
 
-    def application(self) -> Any:
-        service = ValidationService(
+    def service(self) -> ValidationService:
+        return ValidationService(
             self.store,
             Terms((TARGET,), (INDEX,)),
             enqueue=lambda _, job_id: self.queued.append(job_id),
             fast_path=FastPath([("index", INDEX)], self.facts),
         )
-        return create_app(service, checks=self.checks)
+
+    def application(self) -> Any:
+        return create_app(self.service(), ReadThrough([], self.facts), checks=self.checks)
 
     def client(self, **options: Any) -> httpx2.Client:
         return httpx2.Client(base_url=self.url, trust_env=False, verify=False, **options)

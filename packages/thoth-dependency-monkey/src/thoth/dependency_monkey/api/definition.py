@@ -15,6 +15,7 @@ from thoth.dependency_monkey.api.field_masks import MAX_CHARACTERS
 from thoth.dependency_monkey.validation.question import PYPI, SUPPORTED_ECOSYSTEMS
 
 JSON = "application/json"
+PEP_691 = "application/vnd.pypi.simple.v1+json"
 V0ALPHA0 = "/api/v0alpha0"
 LARGEST_PAGE = 1000
 DEFAULT_PAGE = 100
@@ -201,6 +202,17 @@ _PATH_ID = Parameter(
 )
 _PLAIN_TEXT: Schema = {"type": "string"}
 
+_ANY: Schema = {"type": "object"}
+_INDEX = Parameter(
+    "index",
+    "path",
+    "The name of an index, or default for all of them by priority; with @2026-01-31 behind it, as "
+    "of that date.",
+    {"type": "string", "example": "default"},
+    required=True,
+)
+_PACKAGE = Parameter("package", "path", "The name of a package.", {"type": "string"}, required=True)
+
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "get",
@@ -317,5 +329,46 @@ OPERATIONS: tuple[Operation, ...] = (
         "operations",
         "Show metrics for Prometheus",
         {HTTPStatus.OK: Answer("The metrics.", _PLAIN_TEXT, "text/plain")},
+    ),
+    Operation(
+        "get",
+        "/index/{index}/simple/{package}/",
+        "get_page",
+        "index",
+        "Show the page of a package",
+        {
+            HTTPStatus.OK: Answer("The page (PEP 503, PEP 691).", _ANY, PEP_691),
+            HTTPStatus.NOT_FOUND: _problem("No such index, or no such package on it."),
+            HTTPStatus.NOT_ACCEPTABLE: _problem("A page has none of the accepted types."),
+            HTTPStatus.BAD_GATEWAY: _problem("The real index did not answer."),
+            **_UNAVAILABLE,
+        },
+        description="A package index for pip and uv, JSON or HTML by the header Accept.",
+        parameters=(_INDEX, _PACKAGE),
+    ),
+    Operation(
+        "get",
+        "/index/{index}/files/{package}/{filename}",
+        "get_file",
+        "index",
+        "Show a file's metadata, or where the file is",
+        {
+            HTTPStatus.OK: Answer("Core metadata (PEP 658).", _PLAIN_TEXT, "text/plain"),
+            HTTPStatus.FOUND: Answer("The file is there.", headers={"Location": "Its real URL."}),
+            HTTPStatus.NOT_FOUND: _problem("No such index, package, file or metadata."),
+            HTTPStatus.BAD_GATEWAY: _problem("The real index did not answer."),
+            **_UNAVAILABLE,
+        },
+        parameters=(
+            _INDEX,
+            _PACKAGE,
+            Parameter(
+                "filename",
+                "path",
+                "A file that the page lists; with .metadata behind it, its core metadata.",
+                {"type": "string"},
+                required=True,
+            ),
+        ),
     ),
 )

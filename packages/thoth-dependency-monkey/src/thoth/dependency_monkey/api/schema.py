@@ -1,15 +1,22 @@
-"""The definition written down: OpenAPI 3.1 of everything, Swagger 2.0 of v0alpha0."""
+"""The definition written down: OpenAPI 3.1 of everything, Swagger 2.0 of v0alpha0.
+
+`python -m thoth.dependency_monkey.api.schema DIRECTORY` writes both there, for the repository.
+"""
 
 from __future__ import annotations
 
+import sys
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from thoth.dependency_monkey.api.definition import JSON, OPERATIONS, SCHEMAS, V0ALPHA0
 from thoth.dependency_monkey.api.errors import PROBLEM_MEDIA_TYPE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from thoth.dependency_monkey.api.definition import Answer, Operation, Parameter, Schema
 
@@ -19,17 +26,16 @@ SUMMARY = "Does this software stack resolve, to exactly what, and if not, why?"
 _LICENSE = {"name": "Apache-2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0"}
 _TAGS = {
     "validations": "Questions and their answers.",
-    "operations": "Health, version and metrics.",
     "index": "The read-through package index.",
+    "operations": "Health, version and metrics.",
 }
 
 
-def openapi(operations: Sequence[Operation] = OPERATIONS) -> dict[str, Any]:
+def openapi() -> dict[str, Any]:
     """Return the definition of everything as OpenAPI 3.1."""
     paths: dict[str, dict[str, Any]] = {}
-    for operation in operations:
+    for operation in OPERATIONS:
         paths.setdefault(operation.path, {})[operation.method] = _openapi_operation(operation)
-    used = {operation.tag for operation in operations}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -39,16 +45,16 @@ def openapi(operations: Sequence[Operation] = OPERATIONS) -> dict[str, Any]:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/"}],
-        "tags": [{"name": n, "description": text} for n, text in _TAGS.items() if n in used],
+        "tags": [{"name": name, "description": text} for name, text in _TAGS.items()],
         "paths": paths,
         "components": {"schemas": SCHEMAS},
     }
 
 
-def swagger(operations: Sequence[Operation] = OPERATIONS) -> dict[str, Any]:
+def swagger() -> dict[str, Any]:
     """Return the definition of v0alpha0 as Swagger 2.0."""
     paths: dict[str, dict[str, Any]] = {}
-    for operation in operations:
+    for operation in OPERATIONS:
         if operation.path.startswith(V0ALPHA0):
             path = operation.path.removeprefix(V0ALPHA0)
             paths.setdefault(path, {})[operation.method] = _swagger_operation(operation)
@@ -164,3 +170,14 @@ def _swagger_schema(schema: Schema) -> Schema:
 
 def _swagger_members(members: Mapping[str, Schema]) -> dict[str, Schema]:
     return {name: _swagger_schema(schema) for name, schema in members.items()}
+
+
+def write(directory: Path) -> None:
+    """Write `openapi.json` and `swagger.json` into a directory."""
+    for name, definition in {"openapi.json": openapi(), "swagger.json": swagger()}.items():
+        text = msgspec.json.format(msgspec.json.encode(definition), indent=2)
+        (directory / name).write_bytes(text + b"\n")
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]))

@@ -9,8 +9,10 @@ from typing import NoReturn
 
 import click
 
+from thoth.dependency_monkey.cli.serve import serve
 from thoth.dependency_monkey.cli.validate import validate
 from thoth.dependency_monkey.cli.validator import validator
+from thoth.dependency_monkey.cli.worker import worker
 from thoth.dependency_monkey.errors import RequestError, UndecidedError
 from thoth.dependency_monkey.validation.render.escape import visible
 
@@ -25,8 +27,8 @@ def commands() -> None:
     """Say whether a software stack resolves, to exactly what, and if not, why."""
 
 
-commands.add_command(validate)
-commands.add_command(validator)
+for command in (validate, serve, worker, validator):
+    commands.add_command(command)
 
 
 def main() -> NoReturn:
