@@ -211,7 +211,7 @@ class InMemoryValidations:
                 for digest, (used_at, _) in self._results.items()
                 if digest not in pointed_to and used_at <= now - validations.UNUSED_RESULT_GRACE
             )
-            for _, digest in unused[:at_most]:
+            for _, digest in unused:
                 del self._results[digest]
         return len(expired)
 

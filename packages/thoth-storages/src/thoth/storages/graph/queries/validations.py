@@ -340,8 +340,8 @@ class ValidationStore:
     def expire(self, now: datetime, *, at_most: int) -> int:
         """Remove the longest expired validations; return how many went, `at_most` (1 to 1,000).
 
-        Jobs that nobody waits for then go as in `delete`; so do at most as many results that no
-        job points to and that were not used for an hour.
+        Jobs that nobody waits for then go as in `delete`, and then all results that no job points
+        to and that none began to point to for an hour.
         """
         storable_time("now", now)
         check_limit(at_most)
@@ -349,7 +349,9 @@ class ValidationStore:
             with connection.transaction():
                 rows = connection.execute(_EXPIRE, (now, at_most)).fetchall()
                 self._leave(connection, sorted({row[0] for row in rows}))
-            connection.execute(_DELETE_RESULTS, (now - UNUSED_RESULT_GRACE, at_most))
+            unused = (now - UNUSED_RESULT_GRACE, at_most)
+            while connection.execute(_DELETE_RESULTS, unused).rowcount == at_most:
+                pass
         return len(rows)
 
     def _join_or_make_job(self, connection: Connection, new: NewValidation) -> tuple[UUID, bool]:
