@@ -11,7 +11,7 @@ import structlog
 if TYPE_CHECKING:
     from structlog.typing import Processor
 
-_QUIET = ("httpx2", "httpcore2", "asyncio", "pgqueuer", "_granian", "granian.access")
+_QUIET = ("alembic", "httpx2", "httpcore2", "asyncio", "pgqueuer", "_granian", "granian.access")
 
 
 def configure_logs(*, debug: bool) -> None:

@@ -73,7 +73,6 @@ async def _serve(
 ) -> None:
     import structlog
 
-    from thoth.dependency_monkey.api.app import create_app
     from thoth.dependency_monkey.api.serving import free_port, served
     from thoth.dependency_monkey.cli.machinery import (
         connected_graph,
@@ -82,19 +81,26 @@ async def _serve(
     )
     from thoth.dependency_monkey.cli.places import service_indexes
     from thoth.dependency_monkey.cli.worker_process import WorkerProcess
-    from thoth.dependency_monkey.jobs.queue import enqueue
-    from thoth.dependency_monkey.validation.fast_path import FastPath
-    from thoth.dependency_monkey.validation.service import ValidationService
-    from thoth.dependency_monkey.validation.store import GraphFactStore
 
     logger = structlog.get_logger("thoth.dependency_monkey.serve")
     stop = stop_event()
     settings = Settings.from_environment(environ)
     indexes = service_indexes(settings)
     accepted_on = terms(settings, indexes)
-    free_port(host, port)
+    port = free_port(host, port)
     async with AsyncExitStack() as stack:
-        graph = await stack.enter_async_context(connected_graph(environ))
+        # The database comes up while the rest is imported.
+        connecting = asyncio.create_task(
+            stack.enter_async_context(connected_graph(environ)), name="connect"
+        )
+        await asyncio.sleep(0)
+        from thoth.dependency_monkey.api.app import create_app
+        from thoth.dependency_monkey.jobs.queue import enqueue
+        from thoth.dependency_monkey.validation.fast_path import FastPath
+        from thoth.dependency_monkey.validation.service import ValidationService
+        from thoth.dependency_monkey.validation.store import GraphFactStore
+
+        graph = await connecting
         read_through = await stack.enter_async_context(
             opened_read_through(indexes, graph, settings)
         )
@@ -105,7 +111,7 @@ async def _serve(
         )
         stack.push_async_callback(partial(asyncio.to_thread, service.close))
         application = create_app(service, read_through, checks=checks(graph))
-        port = await stack.enter_async_context(served(application, host, port))
+        await stack.enter_async_context(served(application, host, port))
         if workers:
             arguments = ["--jobs", str(workers), "--until-input-ends"]
             arguments += ["--debug"] if debug else []
