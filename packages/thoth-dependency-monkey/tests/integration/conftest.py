@@ -41,7 +41,7 @@ class ReadThroughSite:
 
 @contextmanager
 def _running(
-    store: Any, limits: IndexLimits, indexes: dict[str, str], options: dict[str, Any]
+    store: Any, limits: IndexLimits, urls: dict[str, str], max_age: float, *, trust_env: bool
 ) -> Iterator[ReadThroughSite]:
     ports: list[int] = []
     started = threading.Event()
@@ -52,11 +52,11 @@ def _running(
         try:
             async with AsyncExitStack() as opened:
                 named = []
-                for name, url in indexes.items():
-                    client = HttpIndex(url, limits=limits, trust_env=False)
+                for name, url in urls.items():
+                    client = HttpIndex(url, limits=limits, trust_env=trust_env)
                     await opened.enter_async_context(client)
                     named.append(NamedIndex(name, client.url, client))
-                read_through = ReadThrough(named, store, **options)
+                read_through = ReadThrough(named, store, max_age=max_age)
                 await opened.enter_async_context(read_through)
                 application = Litestar(
                     read_through_routes(read_through),
@@ -87,9 +87,15 @@ def read_through() -> Iterator[Callable[..., ReadThroughSite]]:
     with ExitStack() as stack:
 
         def start(
-            *, store: Any = None, limits: IndexLimits = _LIMITS, max_age: float = 600.0, **urls: str
+            *,
+            store: Any = None,
+            limits: IndexLimits = _LIMITS,
+            max_age: float = 600.0,
+            trust_env: bool = False,
+            **urls: str,
         ) -> ReadThroughSite:
             facts = MemoryFactStore() if store is None else store
-            return stack.enter_context(_running(facts, limits, urls, {"max_age": max_age}))
+            running = _running(facts, limits, urls, max_age, trust_env=trust_env)
+            return stack.enter_context(running)
 
         yield start

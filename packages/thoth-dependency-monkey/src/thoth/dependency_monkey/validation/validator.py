@@ -170,6 +170,7 @@ def main(environ: Mapping[str, str] | None = None) -> int:
             _say(f"error: {problem}")
         return EXIT_MALFORMED
     finally:
+        sys.stdout.flush()
         os.dup2(output, sys.stdout.fileno())
         os.close(output)
     return EXIT_UNDECIDED if report.validation.valid is None else EXIT_CONCLUSION
