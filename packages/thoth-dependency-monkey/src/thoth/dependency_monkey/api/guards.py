@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from thoth.dependency_monkey.api.errors import ApiError, ProblemEntry, bad_request
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator
 
     from litestar import Request
 
@@ -76,15 +76,19 @@ def check_content_type(request: Request[Any, Any, Any]) -> None:
 
 
 async def read_body(request: Request[Any, Any, Any]) -> bytes:
-    """Return the body, at most `MAX_BODY_BYTES` of it, or raise a 413 or a 408."""
+    """Return the body, at most `MAX_BODY_BYTES` of it.
+
+    Raises `ApiError`: 413 where it is larger, 408 where it takes longer than `BODY_SECONDS`, 400
+    where the client leaves before its end.
+    """
     body = bytearray()
     size = 0
     try:
         async with asyncio.timeout(BODY_SECONDS):
-            async for chunk in request.stream():
-                size += len(chunk)
+            async for piece in _pieces(request):
+                size += len(piece)
                 if size <= MAX_BODY_BYTES:
-                    body += chunk
+                    body += piece
                 elif size > DRAINED_BYTES:
                     break
     except TimeoutError:
@@ -101,6 +105,17 @@ async def read_body(request: Request[Any, Any, Any]) -> bytes:
         )
         raise ApiError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, [entry])
     return bytes(body)
+
+
+async def _pieces(request: Request[Any, Any, Any]) -> AsyncIterator[bytes]:
+    """Yield the body as it comes; the framework's own way takes a client that left for our fault."""
+    more = True
+    while more:
+        message: Any = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise bad_request("the body ends before its end", "Send all of it.")
+        yield message.get("body", b"")
+        more = message.get("more_body", False)
 
 
 def check_depth(body: bytes) -> None:

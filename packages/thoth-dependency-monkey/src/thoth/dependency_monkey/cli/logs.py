@@ -55,5 +55,6 @@ def configure_logs(*, debug: bool) -> None:
 
 def _rendering(*, for_people: bool) -> list[Any]:
     if for_people:
-        return [structlog.dev.ConsoleRenderer()]
+        # Without the values of variables: there may be secrets among them.
+        return [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
     return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
