@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import threading
 import time
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from thoth.dependency_monkey.jobs.executors import InlineExecutor
@@ -22,6 +26,8 @@ if TYPE_CHECKING:
     from thoth.dependency_monkey.jobs.executors import Executor
     from thoth.storages import StoragesSettings
     from thoth.storages.graph.connections import ConnectionParameters
+
+WORKER = Path(__file__).with_name("worker_process.py")
 
 
 @pytest.fixture(scope="module")
@@ -51,10 +57,38 @@ def quick(**changes: float) -> WorkerLimits:
     return WorkerLimits(**{**defaults, **changes})  # type: ignore[arg-type]
 
 
+class Process:
+    """A worker in a process of its own."""
+
+    def __init__(self, settings: StoragesSettings, seconds: float, attempts: int = 3) -> None:
+        given = {"server": settings.server, "data_dir": str(settings.data_dir)}
+        arguments = [msgspec.json.encode(given).decode(), str(seconds), str(attempts)]
+        self._process = subprocess.Popen(
+            [sys.executable, str(WORKER), *arguments], stdout=subprocess.PIPE, text=True
+        )
+
+    def __enter__(self) -> Process:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
+    def line(self) -> list[str]:
+        """Return the words of the next line that it writes."""
+        assert self._process.stdout is not None
+        return self._process.stdout.readline().split()
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait(30)
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+
+
 class Workers:
     """Starts workers on loops of their own."""
 
-    limits = staticmethod(quick)
+    process = Process
 
     def __init__(self, graph: GraphDatabase) -> None:
         self._graph = graph

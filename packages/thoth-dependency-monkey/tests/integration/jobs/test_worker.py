@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
-import sys
 import time
 from contextlib import ExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import pytest
 
 from thoth.dependency_monkey.errors import Reason
@@ -25,7 +21,6 @@ if TYPE_CHECKING:
     from thoth.storages import GraphDatabase, JobRecord, StoragesSettings, ValidationRecord
 
 Eventually = Any
-WORKER = Path(__file__).with_name("worker_process.py")
 
 
 def accept(graph: GraphDatabase, stack: str = "six") -> ValidationRecord:
@@ -343,42 +338,16 @@ def survives(condition: Callable[[], bool]) -> bool:
         return False
 
 
-class Process:
-    """A worker in a process of its own."""
-
-    def __init__(self, settings: StoragesSettings, seconds: float) -> None:
-        server = msgspec.json.encode(settings.server).decode()
-        self._process = subprocess.Popen(
-            [sys.executable, str(WORKER), server, str(seconds)], stdout=subprocess.PIPE, text=True
-        )
-
-    def __enter__(self) -> Process:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.kill()
-
-    def line(self) -> list[str]:
-        assert self._process.stdout is not None
-        return self._process.stdout.readline().split()
-
-    def kill(self) -> None:
-        self._process.kill()
-        self._process.wait(30)
-        if self._process.stdout is not None:
-            self._process.stdout.close()
-
-
 def test_a_job_whose_worker_was_killed_is_answered_once_by_another(
     graph: GraphDatabase, settings: StoragesSettings, workers: Any, eventually: Eventually
 ) -> None:
     record, other = accept(graph), accept(graph, "other")
-    with Process(settings, 60) as process:
+    with workers.process(settings, 60) as process:
         started = {process.line()[1], process.line()[1]}
         assert started == {str(record.job_id), str(other.job_id)}
         process.kill()
     assert current(graph, record).phase == "running"
-    with Process(settings, 0.1) as second:
+    with workers.process(settings, 0.1) as second:
         took = eventually(is_finished(graph, record, other))
         lines = [second.line() for _ in range(4)]
     assert took < 8
@@ -399,7 +368,7 @@ def test_a_job_that_kills_its_worker_each_time_fails_after_the_third(
 ) -> None:
     record = accept(graph)
     for attempt in (1, 2, 3):
-        with Process(settings, 60) as process:
+        with workers.process(settings, 60) as process:
             assert process.line() == ["start", str(record.job_id), str(attempt)]
     with workers.at_work(workers.inline(valid)):
         eventually(is_finished(graph, record))

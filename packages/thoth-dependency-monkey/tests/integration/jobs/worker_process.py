@@ -1,4 +1,4 @@
-"""A worker in a process of its own, to be killed. Arguments: the server, the seconds a job takes.
+"""A worker in a process of its own, to be killed. Arguments: settings, seconds, attempts.
 
 Each run of a job is a line on standard output: its start, and its end where it came to that.
 """
@@ -29,10 +29,13 @@ async def answer(job: JobRecord) -> FinishedJob:
 
 
 def main() -> None:
-    server = GraphServer(**json.loads(sys.argv[1]))
-    settings = StoragesSettings(data_dir=Path("/nonexistent"), server=server)
+    given = json.loads(sys.argv[1])
+    server = None if given["server"] is None else GraphServer(**given["server"])
+    settings = StoragesSettings(data_dir=Path(given["data_dir"]), server=server, pg_linger=0.0)
     with GraphDatabase(settings) as graph:
-        limits = WorkerLimits(heartbeat_timeout=1.0, poll=0.2, retry=0.05)
+        limits = WorkerLimits(
+            heartbeat_timeout=1.0, poll=0.2, retry=0.05, attempts=int(sys.argv[3])
+        )
         asyncio.run(Worker(graph, InlineExecutor(answer), limits=limits).run())
 
 

@@ -56,7 +56,7 @@ class InlineExecutor:
             await asyncio.wait(
                 {answering, stop}, timeout=self._seconds, return_when=asyncio.FIRST_COMPLETED
             )
-            if answering.done() and not answering.cancelled():
+            if answering.done():
                 return _outcome(answering)
         finally:
             for task in (answering, stop):
@@ -74,6 +74,8 @@ def failed_job(reason: Reason, log: str) -> FinishedJob:
 
 
 def _outcome(answering: asyncio.Future[FinishedJob]) -> FinishedJob:
+    if answering.cancelled():
+        return failed_job(Reason.INTERNAL_ERROR, "The answer was given up from within.")
     error = answering.exception()
     if error is None:
         return answering.result()
