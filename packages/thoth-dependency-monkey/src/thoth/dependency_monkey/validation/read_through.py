@@ -200,6 +200,7 @@ class ReadThrough:
             if page is not None:
                 self._cache.put(page)
                 return page
+            known = None
         if index.client is None:
             detail = f"what {index.url} has of {package} is not known, and it may not be asked"
             raise UndecidedError(Reason.INDEX_UNREACHABLE, detail)
