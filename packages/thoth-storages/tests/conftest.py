@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from thoth.storages import StoragesSettings
     from thoth.storages.graph.connections import ConnectionParameters
 
+EMPTY = """
+    TRUNCATE package_index, page, artifact_metadata, result, validation_job, validation
+"""
+
 
 @pytest.fixture(scope="session")
 def server_parameters() -> Iterator[ConnectionParameters]:
@@ -52,5 +56,5 @@ def _module_graph(_module_settings: StoragesSettings) -> Iterator[GraphDatabase]
 def graph(_module_graph: GraphDatabase) -> GraphDatabase:
     """Connected, with tables, all of them empty."""
     with _module_graph.migration_connection() as connection:
-        connection.execute("TRUNCATE package_index, page, artifact_metadata")
+        connection.execute(EMPTY)
     return _module_graph

@@ -10,7 +10,13 @@ import pytest
 
 import thoth.storages
 import thoth.storages.testing
-from thoth.storages import ArtifactMetadataStore, GraphDatabase, PageStore, settings
+from thoth.storages import (
+    ArtifactMetadataStore,
+    GraphDatabase,
+    PageStore,
+    ValidationStore,
+    settings,
+)
 
 PAGE = Path("docs", "reference", "knowledge-graph.md")
 REFERENCE = next(
@@ -30,7 +36,9 @@ def test_every_exported_name_is_documented(module: object) -> None:
     assert set(module.__all__) - named_in_the_reference() == set()
 
 
-@pytest.mark.parametrize("documented", [GraphDatabase, PageStore, ArtifactMetadataStore])
+@pytest.mark.parametrize(
+    "documented", [GraphDatabase, PageStore, ArtifactMetadataStore, ValidationStore]
+)
 def test_every_public_method_is_documented(documented: type) -> None:
     public = {name for name, _ in inspect.getmembers(documented) if not name.startswith("_")}
     assert public - named_in_the_reference() == set()

@@ -21,6 +21,8 @@ DEFAULT_MAX_AGE = 600.0
 LONGEST_MAX_AGE = 366 * 86_400.0
 DEFAULT_TIMEOUT = 60.0
 LONGEST_TIMEOUT = 3_600.0
+DEFAULT_RETENTION_DAYS = 30.0
+LONGEST_RETENTION_DAYS = 36_500.0
 
 _ON = frozenset({"1", "true", "yes", "on"})
 _OFF = frozenset({"0", "false", "no", "off", ""})
@@ -33,7 +35,8 @@ class Settings:
     `index_url` and `extra_index_urls` are texts as given, or None where the variable is not set; a
     variable that is set to nothing means "no extra indexes", which an unset one does not.
     `max_age` is how old, in seconds, a known page may be; `timeout` how many seconds a validation
-    may take; `offline` forbids the network.
+    may take; `offline` forbids the network. `target` is the id of the target that a service
+    validates for, None for its own interpreter; it keeps validations for `retention_days`.
     """
 
     index_url: str | None = None
@@ -41,6 +44,8 @@ class Settings:
     max_age: float = DEFAULT_MAX_AGE
     timeout: float = DEFAULT_TIMEOUT
     offline: bool = False
+    target: str | None = None
+    retention_days: float = DEFAULT_RETENTION_DAYS
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -51,39 +56,51 @@ class Settings:
         settings = cls(
             index_url=environ.get("THOTH_INDEX_URL", "").strip() or None,
             extra_index_urls=None if extra is None else tuple(extra.split()),
-            max_age=_seconds(
+            max_age=_number(
                 environ, "THOTH_MAX_AGE", DEFAULT_MAX_AGE, 0.0, LONGEST_MAX_AGE, problems
             ),
-            timeout=_seconds(
+            timeout=_number(
                 environ, "THOTH_TIMEOUT", DEFAULT_TIMEOUT, 1.0, LONGEST_TIMEOUT, problems
             ),
             offline=_switch(environ, "THOTH_OFFLINE", problems),
+            target=environ.get("THOTH_TARGET", "").strip() or None,
+            retention_days=_number(
+                environ,
+                "THOTH_RETENTION_DAYS",
+                DEFAULT_RETENTION_DAYS,
+                0.001,
+                LONGEST_RETENTION_DAYS,
+                problems,
+                unit="days",
+            ),
         )
         if problems:
             raise RequestError(*problems)
         return settings
 
 
-def _seconds(
+def _number(
     environ: Mapping[str, str],
     name: str,
     default: float,
     least: float,
     most: float,
     problems: list[Problem],
+    *,
+    unit: str = "seconds",
 ) -> float:
     text = environ.get(name, "").strip()
     if not text:
         return default
     try:
-        seconds = float(text)
+        number = float(text)
     except ValueError:
-        seconds = math.nan
-    if least <= seconds <= most:
-        return seconds
+        number = math.nan
+    if least <= number <= most:
+        return number
     problems.append(
         Problem(
-            f"{text[:40]!r} is not a number of seconds from {least:.0f} to {most:.0f}",
+            f"{text[:40]!r} is not a number of {unit} from {least:g} to {most:.0f}",
             f"Set it to such a number, or unset it for the default of {default:.0f}.",
             source=name,
         )

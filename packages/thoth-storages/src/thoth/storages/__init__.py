@@ -26,7 +26,14 @@ if TYPE_CHECKING:
     from thoth.storages.graph.database import GraphDatabase
     from thoth.storages.graph.queries.artifact_metadata import ArtifactMetadataStore
     from thoth.storages.graph.queries.pages import PageStore
+    from thoth.storages.graph.queries.validations import ValidationStore
     from thoth.storages.graph.records import ArtifactMetadataRecord, PageRecord
+    from thoth.storages.graph.validation_records import (
+        FinishedJob,
+        JobRecord,
+        NewValidation,
+        ValidationRecord,
+    )
     from thoth.storages.settings import GraphServer, StoragesSettings
 
 __all__ = [
@@ -38,9 +45,12 @@ __all__ = [
     "DatabaseRefusedError",
     "DatabaseUnreachableError",
     "EmbeddedServerError",
+    "FinishedJob",
     "GraphDatabase",
     "GraphServer",
     "InvalidRecordError",
+    "JobRecord",
+    "NewValidation",
     "NotConnectedError",
     "NotFoundError",
     "PageRecord",
@@ -49,16 +59,23 @@ __all__ = [
     "SettingsError",
     "StoragesError",
     "StoragesSettings",
+    "ValidationRecord",
+    "ValidationStore",
 ]
 
 _HOMES = {
     "ArtifactMetadataRecord": "graph.records",
     "ArtifactMetadataStore": "graph.queries.artifact_metadata",
+    "FinishedJob": "graph.validation_records",
     "GraphDatabase": "graph.database",
     "GraphServer": "settings",
+    "JobRecord": "graph.validation_records",
+    "NewValidation": "graph.validation_records",
     "PageRecord": "graph.records",
     "PageStore": "graph.queries.pages",
     "StoragesSettings": "settings",
+    "ValidationRecord": "graph.validation_records",
+    "ValidationStore": "graph.queries.validations",
 }
 
 

@@ -10,11 +10,13 @@ from thoth.storages.testing import (
     ArtifactMetadataStoreContract,
     InMemoryArtifactMetadata,
     InMemoryPages,
+    InMemoryValidations,
     PageStoreContract,
+    ValidationStoreContract,
 )
 
 if TYPE_CHECKING:
-    from thoth.storages import ArtifactMetadataStore, GraphDatabase, PageStore
+    from thoth.storages import ArtifactMetadataStore, GraphDatabase, PageStore, ValidationStore
 
 
 class TestInMemoryPages(PageStoreContract):
@@ -27,6 +29,11 @@ class TestInMemoryArtifactMetadata(ArtifactMetadataStoreContract):
         return InMemoryArtifactMetadata()
 
 
+class TestInMemoryValidations(ValidationStoreContract):
+    def make_store(self) -> InMemoryValidations:
+        return InMemoryValidations()
+
+
 class _InPostgreSQL:
     @pytest.fixture(autouse=True)
     def _use_graph(self, graph: GraphDatabase) -> None:
@@ -34,7 +41,10 @@ class _InPostgreSQL:
 
     def empty(self) -> None:
         with self.graph.migration_connection() as connection:
-            connection.execute("TRUNCATE package_index, page, artifact_metadata")
+            connection.execute(
+                "TRUNCATE package_index, page, artifact_metadata, result, validation_job,"
+                " validation"
+            )
 
 
 class TestPageStore(_InPostgreSQL, PageStoreContract):
@@ -47,3 +57,9 @@ class TestArtifactMetadataStore(_InPostgreSQL, ArtifactMetadataStoreContract):
     def make_store(self) -> ArtifactMetadataStore:
         self.empty()
         return self.graph.artifact_metadata
+
+
+class TestValidationStore(_InPostgreSQL, ValidationStoreContract):
+    def make_store(self) -> ValidationStore:
+        self.empty()
+        return self.graph.validations

@@ -18,6 +18,7 @@ from thoth.storages.graph.models import Base
 from thoth.storages.graph.schema import SCRIPTS, script_revisions
 from thoth.storages.testing import empty_database
 from thoth.storages.testing.contracts import INDEX, metadata, opaque, page
+from thoth.storages.testing.validation_contract import new_validation, no_queue, succeeded
 
 if TYPE_CHECKING:
     from thoth.storages import StoragesSettings
@@ -56,6 +57,8 @@ SHAPE = """
 def fill(graph: GraphDatabase) -> None:
     graph.pages.record(INDEX, [page("six"), page("numpy", artifacts=os.urandom(100_000))])
     graph.artifact_metadata.record([metadata("six"), opaque("old")])
+    graph.validations.accept(new_validation(), enqueue=no_queue)
+    graph.validations.accept_finished(new_validation(), succeeded())
 
 
 def test_the_models_and_the_migrated_database_do_not_differ(empty_graph: GraphDatabase) -> None:

@@ -9,7 +9,10 @@ from pathlib import Path
 
 import click
 
+from thoth.dependency_monkey.cli.serve import serve
 from thoth.dependency_monkey.cli.validate import validate
+from thoth.dependency_monkey.cli.validator import validator
+from thoth.dependency_monkey.cli.worker import worker
 from thoth.dependency_monkey.errors import RequestError, UndecidedError
 from thoth.dependency_monkey.validation.render.escape import visible
 
@@ -23,7 +26,8 @@ def commands() -> None:
     """Say whether a software stack resolves, to exactly what, and if not, why."""
 
 
-commands.add_command(validate)
+for command in (validate, serve, worker, validator):
+    commands.add_command(command)
 
 
 def run() -> int:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import sys
-from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from thoth.dependency_monkey.ecosystems.pypi.policy import Prereleases
+from thoth.dependency_monkey.ecosystems.pypi.policy import Prereleases, parse_moment
 from thoth.dependency_monkey.ecosystems.pypi.specification import (
     parse_constraints,
     parse_sources,
@@ -17,6 +16,7 @@ from thoth.dependency_monkey.errors import Problem, RequestError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from thoth.dependency_monkey.ecosystems.pypi.specification import (
         Requirement,
@@ -90,20 +90,7 @@ def read_targets(
 
 def read_moment(text: str | None) -> datetime | None:
     """Read a date (that day included, in UTC) or an RFC 3339 moment. Raises `RequestError`."""
-    if text is None:
-        return None
-    try:
-        if len(text) == len("2026-01-31"):
-            return datetime.combine(date.fromisoformat(text) + timedelta(days=1), time(), UTC)
-        moment = datetime.fromisoformat(text)
-    except (ValueError, OverflowError) as error:
-        problem = Problem(
-            f"{text[:50]!r} is not a date",
-            "Write 2026-01-31 or 2026-01-31T12:00:00Z.",
-            source="--exclude-newer",
-        )
-        raise RequestError(problem) from error
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    return None if text is None else parse_moment(text, source="--exclude-newer")
 
 
 def read_prereleases(mode: str | None, *, allow: bool) -> Prereleases:

@@ -67,8 +67,20 @@ class FactStore(Protocol):
         ...
 
 
+class ServedFactStore(FactStore, Protocol):
+    """A fact store that also gives back whole what it keeps, for serving it to others."""
+
+    def page_artifacts(self, page: Page) -> bytes | None:
+        """Return all encoded artifacts of a page; None where it has changed since it was read."""
+        ...
+
+    def metadata_file(self, key: bytes) -> bytes | None:
+        """Return the core metadata file of an artifact by its key; None where there is none."""
+        ...
+
+
 class GraphFactStore:
-    """The facts in the knowledge graph."""
+    """The facts in the knowledge graph; a `ServedFactStore`."""
 
     def __init__(self, graph: GraphDatabase) -> None:
         self._graph = graph
@@ -121,6 +133,17 @@ class GraphFactStore:
             ],
         )
 
+    def page_artifacts(self, page: Page) -> bytes | None:
+        """See `ServedFactStore.page_artifacts`."""
+        if page.facts is None:
+            return None
+        whole = (page.package, bytes.fromhex(page.digest), 0, page.facts.offsets[-1])
+        return self._graph.pages.get_artifacts(page.index_url, [whole])[0]
+
+    def metadata_file(self, key: bytes) -> bytes | None:
+        """See `ServedFactStore.metadata_file`."""
+        return self._graph.artifact_metadata.get_content(key)
+
     def metadata(self, keys: Sequence[bytes]) -> dict[bytes, Metadata]:
         """See `FactStore.metadata`."""
         found = self._graph.artifact_metadata.get(keys, format=METADATA_FORMAT)
@@ -157,7 +180,7 @@ class GraphFactStore:
 
 
 class MemoryFactStore:
-    """The facts in memory: the twin for tests, and for validations that shall leave no trace."""
+    """The facts in memory, a `ServedFactStore`: for tests, and for what shall leave no trace."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -199,6 +222,18 @@ class MemoryFactStore:
                 self._pages[index_url, page.package] = msgspec.structs.replace(
                     page, artifacts=artifacts
                 )
+
+    def page_artifacts(self, page: Page) -> bytes | None:
+        """See `ServedFactStore.page_artifacts`."""
+        with self._lock:
+            own = self._pages.get((page.index_url, page.package))
+        return None if own is None or own.digest != page.digest else own.artifacts
+
+    def metadata_file(self, key: bytes) -> bytes | None:
+        """See `ServedFactStore.metadata_file`."""
+        with self._lock:
+            known = self._metadata.get(key)
+        return None if known is None or known.facts is None else known.content or None
 
     def metadata(self, keys: Sequence[bytes]) -> dict[bytes, Metadata]:
         """See `FactStore.metadata`."""

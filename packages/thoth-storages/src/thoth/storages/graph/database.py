@@ -24,6 +24,7 @@ from thoth.storages.exceptions import (
 from thoth.storages.graph.connections import Connection, ConnectionPool, Statistics
 from thoth.storages.graph.queries.artifact_metadata import ArtifactMetadataStore
 from thoth.storages.graph.queries.pages import PageStore
+from thoth.storages.graph.queries.validations import ValidationStore
 from thoth.storages.graph.schema import script_revisions, table_revision
 from thoth.storages.graph.servers import Server, connection_string, server_of
 from thoth.storages.settings import StoragesSettings
@@ -39,9 +40,9 @@ class GraphDatabase:
     """The knowledge graph in PostgreSQL; a context manager; safe for threads, not across a fork.
 
     `settings` default to those of the environment, read now. They choose the server; the log
-    (INFO) says which. `pages` and `artifact_metadata` are the query families. Every call may raise
-    the errors of `ConnectionPool.connection`; after `DatabaseUnreachableError` the next call
-    connects anew.
+    (INFO) says which. `pages`, `artifact_metadata` and `validations` are the query families. Every
+    call may raise the errors of `ConnectionPool.connection`; after `DatabaseUnreachableError` the
+    next call connects anew.
     """
 
     def __init__(self, settings: StoragesSettings | None = None) -> None:
@@ -52,6 +53,7 @@ class GraphDatabase:
         self._lock = threading.Lock()
         self.pages = PageStore(self._connection)
         self.artifact_metadata = ArtifactMetadataStore(self._connection)
+        self.validations = ValidationStore(self._connection)
 
     def connect(self) -> None:
         """Connect, starting the embedded server where that is meant and it does not run.

@@ -14,12 +14,16 @@ from thoth.storages.testing.servers import (
     temporary_settings,
 )
 from thoth.storages.testing.twins import InMemoryArtifactMetadata, InMemoryPages
+from thoth.storages.testing.validation_contract import ValidationStoreContract
+from thoth.storages.testing.validation_twin import InMemoryValidations
 
 __all__ = [
     "ArtifactMetadataStoreContract",
     "InMemoryArtifactMetadata",
     "InMemoryPages",
+    "InMemoryValidations",
     "PageStoreContract",
+    "ValidationStoreContract",
     "empty_database",
     "temporary_data_dir",
     "temporary_database",

@@ -329,6 +329,16 @@ class ArtifactMetadataStoreContract(ABC):
         expected = {r.key: msgspec.structs.replace(r, content=b"") for r in records}
         assert store.get([*keys, metadata("unknown").key, keys[0]], format=1) == expected
 
+    def test_the_file_itself_is_returned_as_it_was_recorded(self) -> None:
+        store = self.make_store()
+        known, none = metadata("six"), metadata("numpy")
+        store.record([known, msgspec.structs.replace(none, content=b""), opaque("old")])
+        assert store.get_content(known.key) == known.content
+        store.record([msgspec.structs.replace(known, content=b"")])
+        assert store.get_content(known.key) == known.content
+        for key in (none.key, opaque("old").key, metadata("unknown").key):
+            assert store.get_content(key) is None
+
     def test_nothing_asked_for_is_nothing_found(self) -> None:
         store = self.make_store()
         store.record([])

@@ -129,6 +129,13 @@ class InMemoryArtifactMetadata:
             if record.format == format
         }
 
+    def get_content(self, key: bytes) -> bytes | None:
+        """Return the stored core metadata file of an artifact, if there is one."""
+        storable_hash("key", key)
+        with self._lock:
+            record = self._stored.get(key)
+        return None if record is None or record.facts is None else record.content or None
+
     def record(self, records: Sequence[ArtifactMetadataRecord]) -> None:
         """Store the metadata of artifacts, all of it or none; a known fact is never lost."""
         for record in records:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from thoth.dependency_monkey.errors import Problem, RequestError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
 
 class Strategy(StrEnum):
@@ -70,3 +72,22 @@ class Policy:
             "artifacts": self.artifacts.value,
             "max_age": self.max_age,
         }
+
+
+def parse_moment(text: str, *, source: str) -> datetime:
+    """Read a date (that day included, in UTC) or an RFC 3339 moment, as for `exclude_newer`.
+
+    Raises `RequestError`, naming `source`.
+    """
+    try:
+        if len(text) == len("2026-01-31"):
+            return datetime.combine(date.fromisoformat(text) + timedelta(days=1), time(), UTC)
+        moment = datetime.fromisoformat(text)
+    except (ValueError, OverflowError) as error:
+        problem = Problem(
+            f"{text[:50]!r} is not a date",
+            "Write 2026-01-31 or 2026-01-31T12:00:00Z.",
+            source=source,
+        )
+        raise RequestError(problem) from error
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

@@ -10,5 +10,15 @@ from thoth.storages.graph.models.artifact_metadata import ArtifactMetadata
 from thoth.storages.graph.models.base import Base
 from thoth.storages.graph.models.package_index import PackageIndex
 from thoth.storages.graph.models.page import Page
+from thoth.storages.graph.models.result import Result
+from thoth.storages.graph.models.validation import Validation, ValidationJob
 
-__all__ = ["ArtifactMetadata", "Base", "PackageIndex", "Page"]
+__all__ = [
+    "ArtifactMetadata",
+    "Base",
+    "PackageIndex",
+    "Page",
+    "Result",
+    "Validation",
+    "ValidationJob",
+]

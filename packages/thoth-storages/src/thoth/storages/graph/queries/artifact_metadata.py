@@ -30,6 +30,8 @@ _GET = """
       FROM artifact_metadata WHERE key = ANY(%s) AND format = %s
 """
 
+_GET_CONTENT = "SELECT content FROM artifact_metadata WHERE key = %b AND facts IS NOT NULL"
+
 # A known fact replaces an opaque one, never the other way round; an equal row is not written anew.
 _RECORD = """
     INSERT INTO artifact_metadata AS stored
@@ -74,6 +76,16 @@ class ArtifactMetadataStore:
         with self._connection() as connection, connection.cursor(binary=True) as cursor:
             rows = cursor.execute(_GET, parameters).fetchall()
         return {row[0]: ArtifactMetadataRecord(*row) for row in rows}
+
+    def get_content(self, key: bytes) -> bytes | None:
+        """Return the stored core metadata file of an artifact, as it was when it was read.
+
+        None where it is unknown, opaque, or was recorded without its file.
+        """
+        parameters = (storable_hash("key", key),)
+        with self._connection() as connection, connection.cursor(binary=True) as cursor:
+            row = cursor.execute(_GET_CONTENT, parameters).fetchone()
+        return None if row is None else row[0] or None
 
     def record(self, records: Sequence[ArtifactMetadataRecord]) -> None:
         """Store the metadata of artifacts, all of it or none.

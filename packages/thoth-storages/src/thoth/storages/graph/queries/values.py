@@ -19,15 +19,15 @@ _MAX_FORMAT = 32_767
 
 
 @overload
-def storable_text(field: str, value: str) -> str: ...
+def storable_text(field: str, value: str, *, most: int = ...) -> str: ...
 @overload
-def storable_text(field: str, value: str | None) -> str | None: ...
-def storable_text(field: str, value: str | None) -> str | None:
+def storable_text(field: str, value: str | None, *, most: int = ...) -> str | None: ...
+def storable_text(field: str, value: str | None, *, most: int = MAX_TEXT_CHARACTERS) -> str | None:
     """Return the text as it is; PostgreSQL's UTF-8 holds neither a NUL nor a lone surrogate."""
     if value is None:
         return None
-    if len(value) > MAX_TEXT_CHARACTERS:
-        raise InvalidRecordError(field, value, f"is over {MAX_TEXT_CHARACTERS:,} characters")
+    if len(value) > most:
+        raise InvalidRecordError(field, value, f"is over {most:,} characters")
     if "\0" in value:
         raise InvalidRecordError(field, value, "has a NUL character")
     if not value.isascii():

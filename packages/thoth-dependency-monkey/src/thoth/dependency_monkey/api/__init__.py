@@ -1,0 +1,1 @@
+"""The HTTP API: v0alpha0, the read-through index, problem details, metrics, health."""

@@ -1,0 +1,1 @@
+"""Jobs: the queue, the executors that start validators, recovery, retention."""

@@ -1,0 +1,109 @@
+"""The fast path: answer at once what can be told from fresh facts in the knowledge graph.
+
+It asks no index. Where a fact is missing or stale, or the budget does not suffice, it says nothing,
+and a job answers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, NoReturn
+
+import structlog
+from msgspec.structs import replace
+
+from thoth.dependency_monkey.errors import IndexUnreachableError
+from thoth.dependency_monkey.validation.collector import NamedIndex
+from thoth.dependency_monkey.validation.limits import Limits
+from thoth.dependency_monkey.validation.request import ValidationRequest
+from thoth.dependency_monkey.validation.validate import validate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from thoth.dependency_monkey.ecosystems.pypi.facts import Artifact, Metadata, Page
+    from thoth.dependency_monkey.validation.result import Validation
+    from thoth.dependency_monkey.validation.store import FactStore
+
+BUDGET = Limits(seconds=0.5, decisions=5_000)
+THREADS = 2
+LONGEST_WAIT = 2.0
+"""Seconds that a question may wait for a thread; after that, a job is the faster way."""
+
+_logger = structlog.get_logger("thoth.dependency_monkey.validation")
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class FastPath:
+    """Answers questions in threads of its own; belongs to one event loop.
+
+    `indexes` are names and canonical URLs in the order of their priority. `store` is where the
+    facts are.
+    """
+
+    def __init__(
+        self,
+        indexes: Iterable[tuple[str, str]],
+        store: FactStore,
+        *,
+        budget: Limits = BUDGET,
+        clock: Callable[[], datetime] = _now,
+    ) -> None:
+        self._indexes = [NamedIndex(name, url, _NeverAsked(url)) for name, url in indexes]
+        self._store = store
+        self._budget = budget
+        self._clock = clock
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="fast-path")
+
+    async def answer(self, request: ValidationRequest) -> Validation | None:
+        """Return the answer, valid or not, or None where a job has to find it. Never raises."""
+        budgeted = ValidationRequest(
+            request.stack, request.targets, request.policy, request.constraints, self._budget
+        )
+        asked = time.monotonic()
+        loop = asyncio.get_running_loop()
+        validation = await loop.run_in_executor(self._threads, self._solve, budgeted, asked)
+        if validation is None or validation.valid is None:
+            return None
+        return replace(validation, limits={**validation.limits, **_shown(request.limits)})
+
+    def close(self) -> None:
+        """End the threads; what they are doing is finished first, within the budget."""
+        self._threads.shutdown(wait=True, cancel_futures=True)
+
+    def _solve(self, request: ValidationRequest, asked: float) -> Validation | None:
+        if time.monotonic() - asked > LONGEST_WAIT:
+            return None
+        try:
+            return asyncio.run(validate(request, self._indexes, self._store, clock=self._clock))
+        except Exception as error:  # noqa: BLE001 - whatever goes wrong here, a job can still tell
+            _logger.warning("the fast path failed", error=repr(error))
+            return None
+
+
+class _NeverAsked:
+    """An index that refuses to be asked, so that only fresh facts lead to an answer."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    async def page(self, package: str, known: Page | None = None) -> Page:
+        """See `PackageIndex.page`."""
+        self._refuse(package, known)
+
+    async def metadata(self, package: str, version: str, artifact: Artifact) -> Metadata:
+        """See `PackageIndex.metadata`."""
+        self._refuse(package, version, artifact)
+
+    def _refuse(self, package: str, *_: object) -> NoReturn:
+        raise IndexUnreachableError(self.url, f"the fast path does not ask for {package}")
+
+
+def _shown(limits: Limits) -> dict[str, float]:
+    return {"seconds": limits.seconds, "decisions": limits.decisions}

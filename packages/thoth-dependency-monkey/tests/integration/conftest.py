@@ -1,0 +1,101 @@
+"""A read-through index on a real port, before indexes that tests make up."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from contextlib import AsyncExitStack, ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from litestar import Litestar
+
+from thoth.dependency_monkey.api.errors import exception_handlers
+from thoth.dependency_monkey.api.read_through import read_through_routes
+from thoth.dependency_monkey.api.serving import served
+from thoth.dependency_monkey.ecosystems.pypi.index.client import HttpIndex
+from thoth.dependency_monkey.ecosystems.pypi.index.limits import IndexLimits
+from thoth.dependency_monkey.validation.collector import NamedIndex
+from thoth.dependency_monkey.validation.read_through import ReadThrough
+from thoth.dependency_monkey.validation.store import MemoryFactStore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_LIMITS = IndexLimits(
+    connect_timeout=1.0, read_timeout=1.0, request_timeout=2.0, retries=1, backoff=0.01
+)
+
+
+class ReadThroughSite:
+    """A running read-through index. `url` is that of all indexes, `store` what it records into."""
+
+    def __init__(self, root: str, store: Any) -> None:
+        self.root = root
+        self.store = store
+        self.url = self.url_of("default")
+
+    def url_of(self, name: str) -> str:
+        return f"{self.root}/index/{name}/simple/"
+
+
+@contextmanager
+def _running(
+    store: Any, limits: IndexLimits, urls: dict[str, str], max_age: float, *, trust_env: bool
+) -> Iterator[ReadThroughSite]:
+    ports: list[int] = []
+    started = threading.Event()
+    loop = asyncio.new_event_loop()
+    stop = asyncio.Event()
+
+    async def run() -> None:
+        try:
+            async with AsyncExitStack() as opened:
+                named = []
+                for name, url in urls.items():
+                    client = HttpIndex(url, limits=limits, trust_env=trust_env)
+                    await opened.enter_async_context(client)
+                    named.append(NamedIndex(name, client.url, client))
+                read_through = ReadThrough(named, store, max_age=max_age)
+                await opened.enter_async_context(read_through)
+                application = Litestar(
+                    read_through_routes(read_through),
+                    exception_handlers=exception_handlers(),
+                    openapi_config=None,
+                    logging_config=None,
+                )
+                ports.append(await opened.enter_async_context(served(application, "127.0.0.1", 0)))
+                started.set()
+                await stop.wait()
+        finally:
+            started.set()
+
+    thread = threading.Thread(target=lambda: loop.run_until_complete(run()), daemon=True)
+    thread.start()
+    started.wait()
+    try:
+        yield ReadThroughSite(f"http://127.0.0.1:{ports[0]}", store)
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join()
+        loop.close()
+
+
+@pytest.fixture
+def read_through() -> Iterator[Callable[..., ReadThroughSite]]:
+    """Start a read-through index: names and URLs of the real ones, by priority."""
+    with ExitStack() as stack:
+
+        def start(
+            *,
+            store: Any = None,
+            limits: IndexLimits = _LIMITS,
+            max_age: float = 600.0,
+            trust_env: bool = False,
+            **urls: str,
+        ) -> ReadThroughSite:
+            facts = MemoryFactStore() if store is None else store
+            running = _running(facts, limits, urls, max_age, trust_env=trust_env)
+            return stack.enter_context(running)
+
+        yield start

@@ -1,0 +1,268 @@
+"""The validator program as a process, and through the read-through index as anybody else."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+
+from thoth.dependency_monkey.testing import Fault, IndexServer
+from thoth.dependency_monkey.validation.document import decode_document
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+TARGET = "cp312-manylinux_2_28_x86_64"
+ECOSYSTEM = {"ECOSYSTEM": "pypi", "TARGETS": f'["{TARGET}"]'}
+
+
+def run(
+    *arguments: str, stack: str | None = "six", **variables: str
+) -> subprocess.CompletedProcess[bytes]:
+    command = arguments or ("thoth.dependency_monkey.validation.validator",)
+    environment = {**ECOSYSTEM, **variables}
+    if stack is not None:
+        environment["STACK_SPECIFICATION"] = stack
+    return subprocess.run(
+        [sys.executable, "-I", "-m", *command], env=environment, capture_output=True, timeout=60
+    )
+
+
+def answer(done: subprocess.CompletedProcess[bytes], code: int = 0) -> dict[str, Any]:
+    assert done.returncode == code, done.stderr.decode()
+    return json.loads(done.stdout)["result"]
+
+
+@pytest.fixture
+def index() -> Iterator[IndexServer]:
+    with IndexServer() as server:
+        server.add("six", "1.16.0", uploaded=datetime(2021, 5, 5, tzinfo=UTC))
+        server.add("six", "1.17.0", uploaded=datetime(2024, 12, 4, tzinfo=UTC))
+        server.add("boto3", "1.0", requires_dist=["six<1.17"])
+        server.add("picky", "1.0", requires_dist=["six<1.10"])
+        server.add("built", "1.0", wheel_tags=(), sdist=True, static=False)
+        server.add("static", "1.0", wheel_tags=(), sdist=True, requires_dist=["six"])
+        server.add("static", "2.0", wheel_tags=(), sdist=True, static=False)
+        yield server
+
+
+class TestContract:
+    def test_the_document_is_an_envelope_with_the_v1_resource(self, index: IndexServer) -> None:
+        done = run(INDEX_URL=index.url)
+        document = json.loads(done.stdout)
+        assert list(document) == ["metadata", "result"]
+        metadata = document["metadata"]
+        assert metadata["analyzer"] == "thoth-dependency-monkey"
+        assert metadata["document_id"].startswith("validation-")
+        assert metadata["document_id"] == document["result"]["document_id"]
+        assert metadata["arguments"]["stack_specification"] == "six"
+        assert set(metadata["distribution"]["version_parts"]) == {"major", "minor", "build_number"}
+        assert metadata["python"]["major"] == 3
+        assert document["result"]["phase"] == "succeeded"
+        assert decode_document(done.stdout).result.valid is True
+
+    @pytest.mark.parametrize("stack", ["boto3\nsix", "boto3\\nsix", "boto3\r\nsix"])
+    def test_new_lines_may_be_real_or_escaped(self, index: IndexServer, stack: str) -> None:
+        assert len(answer(run(INDEX_URL=index.url, stack=stack))["lock"]) == 2
+
+    def test_not_valid_is_a_conclusion(self, index: IndexServer) -> None:
+        found = answer(run(INDEX_URL=index.url, stack="picky"))
+        assert (found["valid"], found["phase"]) == (False, "succeeded")
+
+    def test_undecided_is_exit_code_three_with_a_document(self, index: IndexServer) -> None:
+        index.fault("/simple/six/", Fault(status=403))
+        found = answer(run(INDEX_URL=index.url), 3)
+        assert (found["valid"], found["phase"]) == (None, "failed")
+        assert found["reason"] == "index_unreachable"
+
+    def test_targets_policy_and_constraints_are_json(self, index: IndexServer) -> None:
+        found = answer(
+            run(
+                INDEX_URL=index.url,
+                stack="boto3",
+                TARGETS='["cp311-win_amd64", "cp313-macosx_14_0_arm64"]',
+                POLICY='{"strategy": "lowest", "max_age": 0}',
+                CONSTRAINTS='"six<1.17\\nboto3"',
+            )
+        )
+        assert [result["target"]["id"] for result in found["results"]] == [
+            "cp311-win_amd64",
+            "cp313-macosx_14_0_arm64",
+        ]
+        assert found["policy"]["strategy"] == "lowest"
+        assert found["constraints"] == "six<1.17\nboto3"
+
+    def test_the_date_of_the_policy_holds(self, index: IndexServer) -> None:
+        policy = '{"exclude_newer": "2022-01-01T00:00:00Z"}'
+        assert answer(run(INDEX_URL=index.url, POLICY=policy))["lock"][0]["version"] == "1.16.0"
+
+    def test_a_malformed_request_is_exit_code_two(self) -> None:
+        done = run(stack="six\n-e .\nsix @ file:///x")
+        assert (done.returncode, done.stdout) == (2, b"")
+        assert b"line 2" in done.stderr
+        assert b"line 3" in done.stderr
+        assert b"Traceback" not in done.stderr
+
+    def test_it_is_a_subcommand_too(self, index: IndexServer) -> None:
+        done = run("thoth.dependency_monkey.cli", "validator", INDEX_URL=index.url)
+        assert answer(done)["valid"] is True
+        malformed = run("thoth.dependency_monkey.cli", "validator", stack=None)
+        assert (malformed.returncode, malformed.stdout) == (2, b"")
+
+    def test_user_info_of_the_index_appears_nowhere(self) -> None:
+        with IndexServer(username="user", password="secret") as server:
+            server.add("six", "1.17.0")
+            url = server.url.replace("://", "://user:secret@")
+            done = run(INDEX_URL=url)
+        assert answer(done)["valid"] is True
+        assert b"secret" not in done.stdout + done.stderr
+
+
+class TestDelivery:
+    def test_to_a_path(self, index: IndexServer, tmp_path: Path) -> None:
+        path = tmp_path / "document"
+        done = run(INDEX_URL=index.url, RESULT_PATH=str(path))
+        assert (done.returncode, done.stdout) == (0, b"")
+        assert decode_document(path.read_bytes()).result.valid is True
+        assert list(tmp_path.iterdir()) == [path]
+
+    def test_a_path_that_cannot_be_written_is_a_crash(self, index: IndexServer) -> None:
+        done = run(INDEX_URL=index.url, RESULT_PATH="/no/such/directory/document")
+        assert done.returncode not in (0, 2, 3)
+
+    @pytest.mark.parametrize("status", [204, 403, 500, 302])
+    def test_to_a_url_once(self, index: IndexServer, status: int) -> None:
+        received: list[tuple[str, str | None, bytes]] = []
+
+        class Receiver(BaseHTTPRequestHandler):
+            def do_PUT(self) -> None:
+                body = self.rfile.read(int(self.headers["content-length"]))
+                received.append((self.path, self.headers["authorization"], body))
+                self.send_response(status)
+                self.send_header("location", "/elsewhere")
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        with ThreadingHTTPServer(("127.0.0.1", 0), Receiver) as server:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            url = f"http://127.0.0.1:{server.server_port}/results/1"
+            done = run(INDEX_URL=index.url, RESULT_URL=url, RESULT_TOKEN="t0ken")
+            server.shutdown()
+        assert (done.returncode == 0) == (status == 204)
+        assert done.returncode not in (2, 3)
+        assert len(received) == 1
+        path, authorization, body = received[0]
+        assert (path, authorization) == ("/results/1", "Bearer t0ken")
+        assert decode_document(body).result.valid is True
+        assert b"t0ken" not in done.stdout + done.stderr
+
+    def test_what_else_prints_does_not_reach_the_document(self, index: IndexServer) -> None:
+        program = (
+            "import sys; from thoth.dependency_monkey.validation import validator as v\n"
+            "kept = v.validate\n"
+            "async def loud(*a, **k):\n"
+            "  print('noise'); import os; os.system('echo more noise')\n"
+            "  return await kept(*a, **k)\n"
+            "v.validate = loud\n"
+            "sys.exit(v.main())"
+        )
+        environment = {**ECOSYSTEM, "STACK_SPECIFICATION": "six", "INDEX_URL": index.url}
+        done = subprocess.run(
+            [sys.executable, "-I", "-c", program], env=environment, capture_output=True
+        )
+        assert answer(done)["valid"] is True
+        assert b"more noise" in done.stderr
+
+    def test_a_document_that_is_too_large_is_undecided(self, index: IndexServer) -> None:
+        program = (
+            "import sys; from thoth.dependency_monkey.validation import validator as v\n"
+            "v.LARGEST_DOCUMENT = 2000\n"
+            "sys.exit(v.main())"
+        )
+        environment = {**ECOSYSTEM, "STACK_SPECIFICATION": "six", "INDEX_URL": index.url}
+        done = subprocess.run(
+            [sys.executable, "-I", "-c", program], env=environment, capture_output=True
+        )
+        found = answer(done, 3)
+        assert (found["reason"], found["lock"]) == ("limit_exceeded", None)
+
+
+def _comparable(found: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what no two runs have in common: ids, times, counts."""
+    for member in ("id", "document_id", "created_at", "started_at", "finished_at", "timings"):
+        del found[member]
+    for state in found["index_state"]:
+        del state["oldest_checked_at"]
+    return found
+
+
+class TestThroughTheReadThroughIndex:
+    """In isolation, a validator answers to the letter what it would answer by itself."""
+
+    @pytest.mark.parametrize(
+        "stack", ["six", "boto3", "boto3\npicky", "nothing", "built", "static", "six>2", "six==*"]
+    )
+    def test_the_answer_is_that_of_the_inline_path(
+        self,
+        index: IndexServer,
+        read_through: Callable[..., Any],
+        asker: Any,
+        stack: str,
+    ) -> None:
+        with IndexServer() as extra:
+            extra.add("boto3", "2.0", requires_dist=["six"])
+            site = read_through(**{"index-0": extra.url, "index-1": index.url})
+            code = 3 if stack == "built" else 0
+            if stack == "six==*":
+                assert run(INDEX_URL=site.url, stack=stack).returncode == 2
+                return
+            isolated = answer(run(INDEX_URL=site.url, stack=stack, THOTH_TIMEOUT="20"), code)
+            inline = asker.ask(stack, extra, index)
+        expected = json.loads(msgspec.json.encode(inline))
+        assert _comparable(isolated) == _comparable(expected)
+
+    def test_locks_name_the_real_index_and_the_real_files(
+        self, index: IndexServer, read_through: Callable[..., Any]
+    ) -> None:
+        site = read_through(main=index.url)
+        text = run(INDEX_URL=site.url).stdout.decode()
+        release = json.loads(text)["result"]["lock"][0]
+        assert release["index"] == index.url
+        assert release["artifacts"][0]["url"].startswith(index.root)
+        assert site.root not in text
+
+    def test_why_an_index_failed_is_told(
+        self, index: IndexServer, read_through: Callable[..., Any]
+    ) -> None:
+        index.fault("/simple/six/", Fault(status=500))
+        found = answer(run(INDEX_URL=read_through(main=index.url).url), 3)
+        assert found["reason"] == "index_unreachable"
+        assert f"{index.url}six/: HTTP status 500" in found["results"][0]["detail"]
+
+    def test_it_may_be_as_of_a_date(
+        self, index: IndexServer, read_through: Callable[..., Any]
+    ) -> None:
+        url = read_through(main=index.url).url_of("default@2022-01-01")
+        assert answer(run(INDEX_URL=url))["lock"][0]["version"] == "1.16.0"
+
+    def test_a_policy_of_no_age_asks_again(
+        self, index: IndexServer, read_through: Callable[..., Any]
+    ) -> None:
+        site = read_through(main=index.url)
+        for policy in ("{}", "{}", '{"max_age": 0}'):
+            run(INDEX_URL=site.url, POLICY=policy)
+        assert index.asked("/simple/six/") == 2
+
+    def test_a_read_through_index_that_is_away_is_no_verdict(self) -> None:
+        found = answer(run(INDEX_URL="http://127.0.0.1:9/index/default/simple/"), 3)
+        assert found["reason"] == "index_unreachable"
