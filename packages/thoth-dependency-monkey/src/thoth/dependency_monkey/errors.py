@@ -65,7 +65,7 @@ class Reason(StrEnum):
 
 
 class UndecidedError(DependencyMonkeyError):
-    """Could not tell. `reason` is the code, `detail` says what was missing or what limit was hit."""
+    """Could not tell. `reason` is the code, `detail` what was missing or which limit was hit."""
 
     def __init__(self, reason: Reason, detail: str) -> None:
         self.reason = reason

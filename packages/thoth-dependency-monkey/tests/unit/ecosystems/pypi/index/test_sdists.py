@@ -138,6 +138,7 @@ def header(name: bytes, size: bytes = b"00000000005\0", kind: bytes = b"0") -> b
         raw(header(b"x", b"00000000012\0", b"x") + b"nonsense\n\n".ljust(512, b"\0")),
         raw(header(b"six-1.0/PKG-INFO").replace(b"0", b"1") + b"hello"),
     ],
+    ids=range(16),
 )
 def test_a_malformed_archive_is_refused(data: bytes) -> None:
     with pytest.raises(ArchiveError):
