@@ -19,8 +19,8 @@ BASE = "/api/v0alpha0/validations"
 CALLS = [
     ("POST", f"{BASE}/", "accept"),
     ("GET", f"{BASE}/", "list"),
-    ("GET", f"{BASE}/{uuid.uuid4()}", "get"),
-    ("DELETE", f"{BASE}/{uuid.uuid4()}", "delete"),
+    ("GET", f"{BASE}/{uuid.UUID(int=1)}", "get"),
+    ("DELETE", f"{BASE}/{uuid.UUID(int=2)}", "delete"),
 ]
 
 
