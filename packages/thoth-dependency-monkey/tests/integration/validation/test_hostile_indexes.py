@@ -271,6 +271,26 @@ def test_file_names_and_urls_that_steer_the_terminal_are_skipped(asker):
     shown(validation)
 
 
+def test_long_texts_of_an_index_are_cut_short(asker):
+    index = {
+        "app": {"1": ReleaseSpec(yanked="x" * 1_000_000)},
+        "lib": {"1": ReleaseSpec(requires_python=">=3.99," * 1_000 + ">=4")},
+        "two": {"1": ["lib"]},
+        "six": {
+            "1": ReleaseSpec(
+                metadata=(
+                    b"Metadata-Version: 2.1\nName: six\nVersion: 1\nRequires-Python: "
+                    + b">=3.99," * 1_000
+                    + b">=4\n\n"
+                )
+            )
+        },
+        **{f"p{n}": {"1": [f"{'y' * 4_000}>={n}", f"six; {'(' * 500}"]} for n in range(3)},
+    }
+    for stack in ("app==1", "lib", "two", "six", "p0", "p0\np1\np2"):
+        assert len(shown(asker.ask(stack, index))) < 2_000
+
+
 # -- sizes ---------------------------------------------------------------------------------------
 
 
