@@ -150,11 +150,11 @@ def comparable(text: str) -> list[str]:
 
 def shows(shown: str, real: str) -> bool:
     """Say whether an output is what a page shows, in which `...` stands for anything."""
-    pattern = "\n".join(
-        r"(?:.*\n)*?.*" if line == "..." else re.escape(line).replace(r"\.\.\.", ".*")
+    pattern = "".join(
+        r"(?:\n.*)*" if line == "..." else r"\n" + re.escape(line).replace(r"\.\.\.", ".*")
         for line in comparable(shown)
     )
-    return re.fullmatch(pattern, "\n".join(comparable(real))) is not None
+    return re.fullmatch(pattern, "".join(f"\n{line}" for line in comparable(real))) is not None
 
 
 @pytest.fixture(scope="module")

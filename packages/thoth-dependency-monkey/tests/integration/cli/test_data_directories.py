@@ -20,6 +20,7 @@ def _packages(server):
     server.add("data-lib", "1")
 
 
+@pytest.mark.slow
 def test_two_first_runs_at_once_both_answer(new_program):
     processes = [new_program.start("data-app", "--output-format=requirements") for _ in range(2)]
     outputs = []

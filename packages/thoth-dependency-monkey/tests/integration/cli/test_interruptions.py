@@ -16,7 +16,7 @@ from thoth.dependency_monkey.testing import Fault
 if TYPE_CHECKING:
     import subprocess
 
-PROMPT = 8.0
+PROMPT = 20.0
 
 
 def processes_at(place: Path) -> list[str]:
@@ -117,6 +117,7 @@ def test_a_signal_while_fetching_ends_it_and_loses_nothing(fetching, number):
     fetching.finish()
 
 
+@pytest.mark.slow
 def test_ctrl_c_in_the_very_first_run_leaves_no_process(fetching, new_program):
     process = fetching(new_program)
     os.killpg(process.pid, signal.SIGINT)

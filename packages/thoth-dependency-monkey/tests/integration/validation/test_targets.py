@@ -51,7 +51,7 @@ def test_what_failed_for_one_target_fails_at_once_for_the_next(asker):
     index.unreachable.add("six")
     started = time.monotonic()
     validation = asker.ask("app", index, targets=(OLD, NEW))
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 15
     assert [result.reason for result in validation.results] == ["index_unreachable"] * 2
     assert index.asked.count(("page", "six")) == 1
 

@@ -41,6 +41,9 @@ if TYPE_CHECKING:
     from thoth.dependency_monkey.resolver.search import Solution
     from thoth.dependency_monkey.validation.collector import Collector
 
+_LONGEST_REASON = 1_000
+"""Characters of a yank's reason that a warning shows."""
+
 
 def place(requirement: Requirement) -> str:
     """Say where a requirement stands, as a person would: "line 2", "line 2 of reqs.txt"."""
@@ -279,7 +282,7 @@ class LockBuilder:
                 message = f"{package.name} {version} has no extra {extra!r}"
                 found.append(ResultWarning("extra_not_provided", package.name, version, message))
         if artifacts[best].yanked is not None:
-            reason = artifacts[best].yanked or "no reason given"
+            reason = (artifacts[best].yanked or "no reason given")[:_LONGEST_REASON]
             message = f"{package.name} {version} is yanked: {reason}"
             found.append(ResultWarning("yanked", package.name, version, message))
         return found

@@ -42,6 +42,7 @@ _EXTRA = re.compile(r"\bextra\b")
 _EXTRA_IS = re.compile(r"""\bextra\s*==\s*['"]([^'"]*)['"]|['"]([^'"]*)['"]\s*==\s*extra\b""")
 _MOST_UNUSUAL = 100
 """Requirements of a release that compare `extra` other than by `==`; one with more is opaque."""
+_LONGEST_SHOWN = 200
 _MOST_SPECIFIERS = 8
 """Different Requires-Python of a package that a proof tells apart."""
 _NO_MATCH = 1 << 30
@@ -202,7 +203,7 @@ class PypiUniverse(Universe):
         target = self._target
         unfit = f"cannot run on Python {target.python}"
         found = [
-            Exclusion(REQUIRES_PYTHON, mask, f"{unfit} (Requires-Python: {specifier})")
+            Exclusion(REQUIRES_PYTHON, mask, f"{unfit} (Requires-Python: {_shown(specifier)})")
             for specifier, mask in list(python_bad.items())[-_MOST_SPECIFIERS:]
         ]
         others = 0
@@ -387,7 +388,7 @@ class PypiUniverse(Universe):
         needs = []
         if requires_python and not extra:
             mask = 2 if self._accepts_python(requires_python) else 0
-            needs.append(Need(self._python, mask, f"{PYTHON}{requires_python}"))
+            needs.append(Need(self._python, mask, f"{PYTHON}{_shown(requires_python)}"))
         for requirement in parsed:
             base = self.number(requirement.name)
             try:
@@ -442,9 +443,14 @@ def _group_by_extra(requires_dist: Sequence[str]) -> dict[str, list[int]]:
     return grouped
 
 
+def _shown(specifier: str) -> str:
+    return specifier if len(specifier) <= _LONGEST_SHOWN else f"{specifier[:_LONGEST_SHOWN]}..."
+
+
 def _not_valid(requirement: str) -> Opaque:
     """Say that a requirement cannot be evaluated; PEP 508 does not give every one a meaning."""
-    return Opaque(f"its requirement {requirement[:200]!r} is not valid", needs_build=False)
+    shown = requirement[:_LONGEST_SHOWN]
+    return Opaque(f"its requirement {shown!r} is not valid", needs_build=False)
 
 
 _requirements: dict[str, _Parsed] = {}
