@@ -12,6 +12,8 @@ import pytest
 
 from thoth.dependency_monkey.api.app import create_app
 from thoth.dependency_monkey.api.serving import served
+from thoth.dependency_monkey.testing import InMemoryIndex
+from thoth.dependency_monkey.validation.collector import NamedIndex
 from thoth.dependency_monkey.validation.fast_path import FastPath
 from thoth.dependency_monkey.validation.read_through import ReadThrough
 from thoth.dependency_monkey.validation.service import Terms, ValidationService
@@ -73,7 +75,8 @@ class Site:
         )
 
     def application(self) -> Any:
-        return create_app(self.service(), ReadThrough([], self.facts), checks=self.checks)
+        index = NamedIndex("index", INDEX, InMemoryIndex({"six": {"1.17.0": []}}, url=INDEX))
+        return create_app(self.service(), ReadThrough([index], self.facts), checks=self.checks)
 
     def client(self, **options: Any) -> httpx2.Client:
         return httpx2.Client(base_url=self.url, trust_env=False, verify=False, **options)

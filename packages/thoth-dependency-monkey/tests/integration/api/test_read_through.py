@@ -194,6 +194,23 @@ class TestFiles:
         if offered:
             assert hashlib.sha256(answer.content).hexdigest() == file["core-metadata"]["sha256"]
 
+    def test_a_url_is_sent_as_ascii_and_otherwise_as_it_is(
+        self, site: Any, index: IndexServer
+    ) -> None:
+        urls = ["https://f.test/a%2Bb/x.whl?a=b&c=(d)", "https://f.test/caf\u00e9/\u2603.whl"]
+        names = [f"odd-{n}.0-py3-none-any.whl" for n in range(2)]
+        listed = [
+            {"filename": name, "url": url, "hashes": {}}
+            for name, url in zip(names, urls, strict=True)
+        ]
+        page = {"meta": {"api-version": "1.0"}, "name": "odd", "files": listed}
+        index.add("odd", "1.0")
+        index.fault("/simple/odd/", Fault(body=json.dumps(page).encode(), content_type=JSON))
+        found = [
+            get(f"{site.root}/index/main/files/odd/{name}").headers["location"] for name in names
+        ]
+        assert found == [urls[0], "https://f.test/caf%C3%A9/%E2%98%83.whl"]
+
     def test_metadata_that_is_known_is_not_fetched_again(
         self, site: Any, index: IndexServer
     ) -> None:

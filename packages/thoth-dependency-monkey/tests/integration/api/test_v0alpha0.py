@@ -211,7 +211,8 @@ def test_a_finished_validation_has_its_verdict_and_its_log(http, site, phase, va
 
 
 @pytest.mark.parametrize(
-    "name", [str(uuid.UUID(int=7)), "0", "not-an-id", "%00", "x" * 500, "../metrics", "a%2Fb", "%ff"]
+    "name",
+    [str(uuid.UUID(int=7)), "0", "not-an-id", "%00", "x" * 500, "../metrics", "a%2Fb", "%ff"],
 )
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
 def test_an_unknown_id_is_not_found(http, method, name):

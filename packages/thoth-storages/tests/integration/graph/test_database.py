@@ -107,7 +107,15 @@ def test_initialising_makes_the_tables_and_may_be_repeated(
         getattr(empty_graph, name)()
     assert empty_graph.is_schema_up2date()
     assert empty_graph.get_table_alembic_version_head() == HEAD
-    assert tables(empty_graph) == {"alembic_version", "artifact_metadata", "package_index", "page"}
+    assert tables(empty_graph) == {
+        "alembic_version",
+        "artifact_metadata",
+        "package_index",
+        "page",
+        "result",
+        "validation",
+        "validation_job",
+    }
 
 
 def test_initialising_keeps_what_is_stored(empty_graph: GraphDatabase) -> None:

@@ -20,6 +20,8 @@ V0ALPHA0 = "/api/v0alpha0"
 LARGEST_PAGE = 1000
 DEFAULT_PAGE = 100
 LONGEST_CURSOR = 200
+FIELDS = ("id", "stack_specification", "ecosystem", "phase", "valid", "raw_log")
+LIST_FIELDS = ("id",)
 PHASES = ("pending", "running", "succeeded", "failed", "unknown")
 
 Schema = dict[str, Any]
@@ -80,6 +82,7 @@ SCHEMAS: dict[str, Schema] = {
             "stack_specification": {
                 "type": "string",
                 "description": _STACK,
+                "format": "stack-specification",
                 "minLength": 1,
                 "maxLength": 65536,
                 "example": "pandas\nnumpy>=1.11.0",
@@ -95,7 +98,7 @@ SCHEMAS: dict[str, Schema] = {
     },
     "Validation": {
         "type": "object",
-        "required": ["id", "stack_specification", "ecosystem", "phase", "valid", "raw_log"],
+        "description": "Every member is there, unless the header X-Fields leaves it out.",
         "properties": {
             "id": {**_ID, "readOnly": True},
             "stack_specification": {
@@ -183,6 +186,22 @@ def _problem(description: str, **headers: str) -> Answer:
     return Answer(description, ref("Problem"), PROBLEM_MEDIA_TYPE, named)
 
 
+def _fields(*names: str) -> Parameter:
+    """Return the parameter that trims an answer with these members."""
+    name = rf"({'|'.join(names)}|\*)"
+    return Parameter(
+        "X-Fields",
+        "header",
+        "The members that the answer shall have, separated by commas, such as id,valid.",
+        {
+            "type": "string",
+            "format": "mask",
+            "maxLength": MAX_CHARACTERS,
+            "pattern": rf"^\s*\{{?\s*{name}(\s*,\s*{name})*\s*\}}?\s*$",
+        },
+    )
+
+
 _RETRY = "Seconds after which to try again."
 _UNAVAILABLE = {
     HTTPStatus.INTERNAL_SERVER_ERROR: _problem("Something went wrong on our side."),
@@ -191,12 +210,6 @@ _UNAVAILABLE = {
     ),
 }
 _NO_SUCH = _problem("Unknown, deleted or expired.")
-_FIELDS = Parameter(
-    "X-Fields",
-    "header",
-    "The members that the answer shall have, separated by commas, such as `id,valid`.",
-    {"type": "string", "format": "mask", "maxLength": MAX_CHARACTERS},
-)
 _PATH_ID = Parameter(
     "id", "path", "The validation's id.", {"type": "string", "format": "uuid"}, required=True
 )
@@ -242,7 +255,7 @@ OPERATIONS: tuple[Operation, ...] = (
                 "Where to go on: taken from the header Link of an answer.",
                 {"type": "string", "minLength": 1, "maxLength": LONGEST_CURSOR},
             ),
-            _FIELDS,
+            _fields(*LIST_FIELDS),
         ),
     ),
     Operation(
@@ -264,7 +277,7 @@ OPERATIONS: tuple[Operation, ...] = (
             **_UNAVAILABLE,
         },
         description="Every request makes a new validation. Poll it until its phase is final.",
-        parameters=(_FIELDS,),
+        parameters=(_fields(*FIELDS),),
         body=ref("ValidationRequest"),
     ),
     Operation(
@@ -279,7 +292,7 @@ OPERATIONS: tuple[Operation, ...] = (
             HTTPStatus.NOT_FOUND: _NO_SUCH,
             **_UNAVAILABLE,
         },
-        parameters=(_PATH_ID, _FIELDS),
+        parameters=(_PATH_ID, _fields(*FIELDS)),
     ),
     Operation(
         "delete",

@@ -108,7 +108,7 @@ async def read_body(request: Request[Any, Any, Any]) -> bytes:
 
 
 async def _pieces(request: Request[Any, Any, Any]) -> AsyncIterator[bytes]:
-    """Yield the body as it comes; the framework takes a client that left for a fault of ours."""
+    """Yield the body as it comes; to the framework, a client that leaves would be our fault."""
     more = True
     while more:
         message: Any = await request.receive()

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from litestar import Request, Response, get
 from litestar.datastructures.headers import Accept
@@ -57,6 +58,8 @@ _TYPES = {
 }
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,198}[A-Za-z0-9])?")
 _MAX_AGE = re.compile(r"(?:^|[,\s])max-age=([0-9]{1,9})")
+_URL_CHARACTERS = "%:/?#[]@!$&'()*+,;="
+"""Reserved ones (RFC 3986), and what is encoded already: everything else must become ASCII."""
 _RENDERING = 1
 """Counts the ways in which pages have been written: part of their entity tags."""
 
@@ -117,9 +120,8 @@ def read_through_routes(read_through: ReadThrough) -> list[HTTPRouteHandler]:
             if file is None:
                 raise _not_found(f"{name} has no such file", "Ask for a file that its page lists.")
             if listed == filename:
-                return Response(
-                    b"", status_code=HTTPStatus.FOUND, headers={"location": file.artifact.url}
-                )
+                location = quote(file.artifact.url, safe=_URL_CHARACTERS)
+                return Response(b"", status_code=HTTPStatus.FOUND, headers={"location": location})
             if wants_facts:
                 return await _told(_metadata_fact(read_through, file))
             metadata = await read_through.metadata(file, whole=True)

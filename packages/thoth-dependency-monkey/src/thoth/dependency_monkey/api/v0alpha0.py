@@ -13,8 +13,10 @@ from litestar import Request, Response, Router, delete, get, post, route
 
 from thoth.dependency_monkey.api.definition import (
     DEFAULT_PAGE,
+    FIELDS,
     JSON,
     LARGEST_PAGE,
+    LIST_FIELDS,
     LONGEST_CURSOR,
     V0ALPHA0,
 )
@@ -30,9 +32,6 @@ if TYPE_CHECKING:
     from thoth.dependency_monkey.api.metrics import Metrics
     from thoth.dependency_monkey.validation.service import ValidationService
     from thoth.storages.graph.validation_records import ValidationRecord
-
-FIELDS = ("id", "stack_specification", "ecosystem", "phase", "valid", "raw_log")
-LIST_FIELDS = ("id",)
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _LIMIT = re.compile(r"[0-9]{1,6}")

@@ -1,23 +1,25 @@
+# ruff: noqa: PTH123, SIM105 - imports that would only be convenient cost a third of the start
 """The process between an executor and a validator: sets limits, and leaves nothing behind.
 
-Run by path, isolated and with the standard library alone, so that it starts in milliseconds:
-`python -I -S confinement.py LIMITS COMMAND...`, where LIMITS is JSON. It ends as the command ends,
-by exit code or by signal, after every descendant of the command is gone, those included that left
-its session (Linux). SIGTERM ends all of them at once, and so does the end of the executor.
+Run by path, isolated and with little of the standard library, so that it starts in milliseconds:
+`python -I -S confinement.py LIMITS COMMAND...`, where LIMITS is `name=number,...`. It ends as the
+command ends, by exit code or by signal, after every descendant of the command is gone, those
+included that left its session (Linux). SIGTERM ends all of them at once, and so does the end of the
+executor.
 """
 
 from __future__ import annotations
 
 import ctypes
-import json
 import os
 import resource
 import signal
 import sys
 import time
-from contextlib import suppress
-from pathlib import Path
-from typing import NoReturn
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 _LINUX = sys.platform == "linux"
 _PR_SET_PDEATHSIG = 1
@@ -44,7 +46,8 @@ def _stop(*_: object) -> NoReturn:
 
 def main(arguments: list[str]) -> NoReturn:
     """Run the command under its limits; never returns."""
-    limits = json.loads(arguments[0])
+    pairs = (pair.partition("=") for pair in arguments[0].split(","))
+    limits = {name: int(number) for name, _, number in pairs}
     status = signal.SIGKILL.value
     try:
         signal.signal(signal.SIGTERM, _stop)
@@ -80,15 +83,17 @@ def _become(command: list[str], limits: dict[str, int], parent: int) -> NoReturn
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         _end_with(parent, signal.SIGKILL)
         for name, kind in RESOURCES.items():
-            if limits.get(name) is not None:
+            if name in limits:
                 # The hard limit of processor time kills; the soft one says why.
                 spare = kind == resource.RLIMIT_CPU
                 resource.setrlimit(kind, (limits[name], limits[name] + spare))
         os.nice(limits["niceness"])
         if _LINUX:
             # Of all processes here, the system should rather kill this one.
-            with suppress(OSError):
-                Path("/proc/self/oom_score_adj").write_text("500")
+            try:
+                _write("/proc/self/oom_score_adj", b"500")
+            except OSError:
+                pass
         os.execv(command[0], command)  # noqa: S606 - the executor's own command
     except BaseException as error:  # noqa: BLE001 - nothing of the parent's may run on in here
         os.write(2, f"cannot start {command[0]}: {error}\n".encode())
@@ -109,8 +114,10 @@ def _clear() -> None:
     until = time.monotonic() + _CLEARING_SECONDS
     while time.monotonic() < until:
         for child in _children():
-            with suppress(ProcessLookupError):
+            try:
                 os.kill(child, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
         try:
             reaped, _ = os.waitpid(-1, os.WNOHANG)
         except ChildProcessError:
@@ -121,16 +128,29 @@ def _clear() -> None:
 
 def _children() -> list[int]:
     own = os.getpid()
-    with suppress(OSError):
-        return [int(pid) for pid in Path(f"/proc/self/task/{own}/children").read_text().split()]
-    return []
+    try:
+        return [int(pid) for pid in _read(f"/proc/self/task/{own}/children").split()]
+    except OSError:
+        return []
+
+
+def _read(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def _write(path: str, data: bytes) -> None:
+    with open(path, "wb") as file:
+        file.write(data)
 
 
 def _end_as(status: int) -> NoReturn:
     if os.WIFSIGNALED(status):
         number = os.WTERMSIG(status)
-        with suppress(OSError, ValueError):
+        try:
             signal.signal(number, signal.SIG_DFL)
+        except (OSError, ValueError):
+            pass
         os.kill(os.getpid(), number)
     os._exit(os.WEXITSTATUS(status))
 

@@ -146,20 +146,21 @@ class _Run:
         limits = self._limits
         confined = {
             "executor": os.getpid(),
-            "address_space": None if sys.platform == "darwin" else limits.address_space,
             "cpu_seconds": limits.cpu_seconds,
             "open_files": limits.open_files,
             "file_bytes": limits.file_bytes,
             "core_bytes": 0,
             "niceness": limits.niceness,
         }
+        if sys.platform != "darwin":
+            confined["address_space"] = limits.address_space
         try:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-I",
                 "-S",
                 str(Path(confinement.__file__)),
-                msgspec.json.encode(confined).decode(),
+                ",".join(f"{name}={number}" for name, number in confined.items()),
                 *command,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,

@@ -58,15 +58,12 @@ class DeadNeed:
 class Proof:
     """Why there is no solution.
 
-    `roots` and `constraints` are the positions of the user's requirements that the proof rests
-    on; `unknowable` the releases, as (package, version, reason), whose needs it could not see: a
-    proof that has any proves nothing.
+    `roots` and `constraints` are the positions of the user's requirements that the proof rests on.
     """
 
     roots: tuple[int, ...]
     constraints: tuple[int, ...]
     dead: tuple[DeadNeed, ...]
-    unknowable: tuple[tuple[str, str, str], ...]
     steps: tuple[Step, ...]
 
 
@@ -85,6 +82,21 @@ def explain(
     return _Explainer(universe, clause, roots, root_text, constraint_text).proof()
 
 
+def unknowable_releases(universe: Universe, clause: Clause) -> tuple[tuple[str, str, str], ...]:
+    """Return the releases, as (package, version, reason), that a contradiction could not look into.
+
+    Where there are any, the contradiction proves nothing.
+    """
+    order, _ = _post_order(clause)
+    found = []
+    for cause in (member.cause for member in order):
+        if isinstance(cause, Unknowable):
+            package = universe.packages[cause.package]
+            version = (package.versions or [""])[cause.version.bit_length() - 2]
+            found.append((package.name, version, cause.opaque.reason))
+    return tuple(found)
+
+
 def version_ranges(versions: Sequence[str], mask: int, usable: int) -> str:
     """Write a set of versions as PEP 440 specifiers, relative to those that matter.
 
@@ -92,17 +104,19 @@ def version_ranges(versions: Sequence[str], mask: int, usable: int) -> str:
     a range. The empty text means any version, and "no version" none.
     """
     usable |= mask
-    indices = [i for i in range(len(versions)) if usable >> (i + 1) & 1]
-    chosen = [mask >> (i + 1) & 1 for i in indices]
+    # Character `i + 1` from the end is version `i`: one conversion instead of a shift a version.
+    relevant, inside = f"{usable:b}"[-2::-1], f"{mask:b}"[-2::-1].ljust(len(versions), "0")
+    indices = [i for i, digit in enumerate(relevant) if digit == "1"]
+    chosen = [inside[i] == "1" for i in indices]
     if not any(chosen):
         return "no version"
     if all(chosen):
         return ""
     runs, start = [], None
-    for position, inside in enumerate([*chosen, 0]):
-        if inside and start is None:
+    for position, is_in in enumerate([*chosen, False]):
+        if is_in and start is None:
             start = position
-        elif not inside and start is not None:
+        elif not is_in and start is not None:
             first, last = versions[indices[start]], versions[indices[position - 1]]
             if start == position - 1:
                 runs.append(f"=={first}")
@@ -151,15 +165,6 @@ class _Explainer:
                 sorted({cause.index for cause in causes if isinstance(cause, Constraint)})
             ),
             dead=self._dead(causes),
-            unknowable=tuple(
-                (
-                    self._packages[cause.package].name,
-                    self._version(cause.package, cause.version),
-                    cause.opaque.reason,
-                )
-                for cause in causes
-                if isinstance(cause, Unknowable)
-            ),
             steps=self._steps(),
         )
 

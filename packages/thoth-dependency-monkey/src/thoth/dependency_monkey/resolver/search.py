@@ -12,7 +12,7 @@ that the same facts give the same lock however fast or early they arrived.
 from __future__ import annotations
 
 import heapq
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from thoth.dependency_monkey.resolver.assignment import ContradictionError, PartialSolution
@@ -69,6 +69,12 @@ class Stopped:
     decisions: int
 
 
+@dataclass(slots=True)
+class _Want:
+    releases: int = 0
+    texts: dict[str, None] = field(default_factory=dict)
+
+
 class Search:
     """One search for the requirements `roots` in a universe.
 
@@ -108,6 +114,8 @@ class Search:
         self._postponed: list[int] = []
         # What was asked and answered.
         self._needs: dict[int, dict[int, tuple[Need, ...]]] = {}
+        # For each package and needed package: what is accepted, by which releases, in which words.
+        self._wants: dict[tuple[int, int], dict[int, _Want]] = {}
         self._covered: dict[tuple[int, int, int], int] = {}
         self._skipped: list[tuple[int, int, Opaque]] = []
         self._decisions = 0
@@ -257,7 +265,21 @@ class Search:
                 return answer
             answer = ()
         asked[index] = answer
+        self._note_wants(package, 1 << index, answer)
         return answer
+
+    def _note_wants(self, package: int, bit: int, needs: tuple[Need, ...]) -> None:
+        """Remember which releases accept just the same of a needed package."""
+        accepted: dict[int, int] = {}
+        texts: dict[int, list[str]] = {}
+        for need in needs:
+            accepted[need.package] = accepted.get(need.package, -1) & need.versions
+            texts.setdefault(need.package, []).append(need.text)
+        for needed, versions in accepted.items():
+            wants = self._wants.setdefault((package, needed), {})
+            want = wants.setdefault(versions, _Want())
+            want.releases |= bit
+            want.texts.update(dict.fromkeys(texts[needed]))
 
     def _hints(self, package: int, index: int) -> tuple[tuple[int, int], ...]:
         """Name the releases that come next: twice as many after each that was asked for in vain."""
@@ -323,20 +345,14 @@ class Search:
 
     def _reject_alike(self, package: int, bit: int, need: Need) -> None:
         """Rule out, with one clause, every asked-for release whose need is as hopeless."""
-        hopeless_domain = self._solution.current(need.package)
+        domain = self._solution.current(need.package)
         versions, accepted = bit, need.versions
         texts = {need.text: None}
-        for index, needs in self._needs[package].items():
-            own = [n for n in needs if n.package == need.package]
-            if not own:
-                continue
-            wanted = own[0].versions
-            for extra_need in own[1:]:
-                wanted &= extra_need.versions
-            if not wanted & hopeless_domain:
-                versions |= 1 << index
+        for wanted, want in self._wants[package, need.package].items():
+            if not wanted & domain:
+                versions |= want.releases
                 accepted |= wanted
-                texts.update((n.text, None) for n in own)
+                texts.update(want.texts)
         outside = (self._packages[need.package].existing | ABSENT) & ~accepted
         cause = Needs(package, versions, need.package, accepted, tuple(texts))
         self._reject(Clause(((package, versions), (need.package, outside)), cause), package)

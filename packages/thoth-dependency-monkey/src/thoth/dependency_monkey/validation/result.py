@@ -70,10 +70,14 @@ class DependencyGraph(msgspec.Struct, frozen=True):
 
 
 class RequestLine(msgspec.Struct, frozen=True):
-    """A line of the user's that takes part in a conflict. `line` counts from 1."""
+    """A line of the user's that takes part in a conflict.
+
+    `line` counts from 1 within `source`: a file's name, or None for the specification itself.
+    """
 
     line: int
     text: str
+    source: str | None = None
 
 
 class ProofStep(msgspec.Struct, frozen=True):

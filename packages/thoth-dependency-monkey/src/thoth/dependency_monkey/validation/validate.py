@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from thoth.dependency_monkey.ecosystems.pypi.candidates import PypiUniverse
 from thoth.dependency_monkey.errors import LimitExceededError, Reason, UndecidedError
 from thoth.dependency_monkey.resolver.forecast import Forecast
-from thoth.dependency_monkey.resolver.proof import explain
+from thoth.dependency_monkey.resolver.proof import explain, unknowable_releases
 from thoth.dependency_monkey.resolver.search import NoSolution, Search, Solution, Stopped
 from thoth.dependency_monkey.resolver.universe import Missing, Need
 from thoth.dependency_monkey.validation.collector import Collector
@@ -131,13 +131,13 @@ class _Question:
         if isinstance(outcome, Solution):
             builder = LockBuilder(self._universe, outcome, self._collector, self._target)
             return builder.result()
-        proof = self._explain(outcome.clause, roots)
-        if proof.unknowable:
+        unknowable = unknowable_releases(self._universe, outcome.clause)
+        if unknowable:
             # Without a solution even if every unknown release needed nothing, there is none.
-            trusting = await self._search(roots, trust_opaque=True)
-            if isinstance(trusting, Solution):
-                return self._not_proved(proof)
-            proof = self._explain(trusting.clause, roots)
+            outcome = await self._search(roots, trust_opaque=True)
+            if isinstance(outcome, Solution):
+                return self._not_proved(unknowable)
+        proof = self._explain(outcome.clause, roots)
         proof = self._shorten(roots, self._minimise(roots, proof))
         remedies = self._remedies(roots, proof)
         return proved_impossible(
@@ -264,22 +264,22 @@ class _Question:
             if not fewer:
                 break
             outcome = self._try_out(fewer)
-            if isinstance(outcome, NoSolution):
-                smaller = self._explain(outcome.clause, fewer)
-                if not smaller.unknowable:
-                    proof = smaller
-                    kept = [entry for entry in fewer if entry[0] in smaller.roots]
+            if isinstance(outcome, NoSolution) and self._proves(outcome):
+                proof = self._explain(outcome.clause, fewer)
+                kept = [entry for entry in fewer if entry[0] in proof.roots]
         return proof
 
     def _shorten(self, roots: Sequence[tuple[int, Need]], proof: Proof) -> Proof:
         """Look for a shorter proof that rests on the same lines."""
         kept = [entry for entry in roots if entry[0] in proof.roots]
         outcome = self._try_out(kept, generalise=True)
-        if not isinstance(outcome, NoSolution):
+        if not isinstance(outcome, NoSolution) or not self._proves(outcome):
             return proof
         other = self._explain(outcome.clause, kept)
-        better = not other.unknowable and len(other.steps) <= len(proof.steps)
-        return other if better else proof
+        return other if len(other.steps) <= len(proof.steps) else proof
+
+    def _proves(self, outcome: NoSolution) -> bool:
+        return not unknowable_releases(self._universe, outcome.clause)
 
     def _remedies(self, roots: Sequence[tuple[int, Need]], proof: Proof) -> list[Remedy]:
         """Try what happens if one of the conflicting lines asks for any version."""
@@ -307,9 +307,9 @@ class _Question:
                 )
         return found
 
-    def _not_proved(self, proof: Proof) -> TargetResult:
-        shown = [f"{name} {version} ({why})" for name, version, why in proof.unknowable[:5]]
-        more = len(proof.unknowable) - len(shown)
+    def _not_proved(self, unknowable: Sequence[tuple[str, str, str]]) -> TargetResult:
+        shown = [f"{name} {version} ({why})" for name, version, why in unknowable[:3]]
+        more = len(unknowable) - len(shown)
         tail = f" and {more} more" if more > 0 else ""
         detail = f"no release with known metadata fits, and nothing is known of {', '.join(shown)}"
         return undecided(self._target, Reason.METADATA_UNAVAILABLE, detail + tail)

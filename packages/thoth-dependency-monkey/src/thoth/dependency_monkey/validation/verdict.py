@@ -101,7 +101,7 @@ def proved_impossible(
         graph=None,
         explanation=Explanation(
             text=proof_text(proof),
-            requirements=tuple(RequestLine(line.line, line.text) for line in lines),
+            requirements=tuple(RequestLine(line.line, line.text, line.source) for line in lines),
             steps=tuple(ProofStep(step.conclusion, step.because) for step in proof.steps),
             remedies=tuple(remedies),
         ),

@@ -262,12 +262,8 @@ class PypiUniverse(Universe):
     def _accepts_python(self, specifier: str) -> bool:
         answer = self._pythons.get(specifier)
         if answer is None:
-            answer = len(specifier) > _LONGEST_SPECIFIER
-            try:
-                answer = answer or accepts_python(specifier, self._target.python)
-            except ValueError:
-                # A number longer than Python reads; as any other that is not valid.
-                answer = True
+            too_long = len(specifier) > _LONGEST_SPECIFIER
+            answer = too_long or accepts_python(specifier, self._target.python)
             self._pythons[specifier] = answer
         return answer
 

@@ -11,7 +11,7 @@ from bisect import bisect_left, bisect_right
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from packaging.specifiers import InvalidSpecifier, Specifier, SpecifierSet
+from packaging.specifiers import Specifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 if TYPE_CHECKING:
@@ -182,6 +182,7 @@ def accepts_python(specifier: str, python: Version) -> bool:
     """Say whether a Requires-Python accepts an interpreter; one that is not valid accepts all."""
     try:
         clauses = parse_specifier(lenient_specifier(specifier))
-    except InvalidSpecifier:
+    except ValueError:
+        # Not a specifier, or one with a number of more digits than Python reads.
         return True
     return all(clause.contains(python, prereleases=True) for clause in clauses)

@@ -201,7 +201,8 @@ def _explanation(explanation: Explanation, look: Look) -> Iterator[str]:
         yield ""
         yield _GAP + look.style("1", "Your lines at fault:")
         for request in explanation.requirements:
-            yield f"{_GAP * 2}line {request.line}: {visible(request.text)}"
+            source = f" of {visible(request.source)}" if request.source else ""
+            yield f"{_GAP * 2}line {request.line}{source}: {visible(request.text)}"
     if explanation.remedies:
         yield ""
         yield _GAP + look.style("1", "What would resolve:")
