@@ -10,7 +10,13 @@ from thoth.dependency_monkey.settings import Settings
 
 def test_without_variables_the_published_defaults_hold():
     assert Settings.from_environment({}) == Settings(
-        index_url=None, extra_index_urls=None, max_age=600, timeout=60, offline=False
+        index_url=None,
+        extra_index_urls=None,
+        max_age=600,
+        timeout=60,
+        offline=False,
+        target=None,
+        retention_days=30,
     )
 
 
@@ -21,6 +27,8 @@ def test_every_variable_is_read():
         "THOTH_MAX_AGE": "0",
         "THOTH_TIMEOUT": "2.5",
         "THOTH_OFFLINE": "yes",
+        "THOTH_TARGET": "cp312-manylinux_2_28_x86_64",
+        "THOTH_RETENTION_DAYS": "0.5",
     }
     assert Settings.from_environment(environ) == Settings(
         index_url="https://packages.example/simple",
@@ -28,6 +36,8 @@ def test_every_variable_is_read():
         max_age=0,
         timeout=2.5,
         offline=True,
+        target="cp312-manylinux_2_28_x86_64",
+        retention_days=0.5,
     )
 
 
@@ -87,5 +97,5 @@ def test_every_variable_is_in_the_reference():
 
     Settings.from_environment(Environment())
     text = reference.read_text(encoding="utf-8")
-    assert len(asked) == 5
+    assert len(asked) == 7
     assert [name for name in asked if f"`{name}`" not in text] == []

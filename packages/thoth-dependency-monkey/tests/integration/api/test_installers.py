@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -12,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import uv
 
+from thoth.dependency_monkey.ecosystems.pypi.index.limits import IndexLimits
+from thoth.dependency_monkey.settings import PUBLIC_INDEX_URL
 from thoth.dependency_monkey.testing import IndexServer
 
 if TYPE_CHECKING:
@@ -53,7 +56,8 @@ def index() -> Iterator[IndexServer]:
 
 
 def run(*command: str | Path, stdin: str = "", **variables: str) -> str:
-    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    names = ("PATH", "HOME", "SSL_CERT_FILE", "SSL_CERT_DIR")
+    kept = {name: os.environ[name] for name in names if name in os.environ}
     done = subprocess.run(
         [*map(str, command)],
         env={**kept, **variables, "NO_COLOR": "1"},
@@ -175,3 +179,20 @@ def test_pip_downloads_the_real_files(
     names = sorted(path.name for path in tmp_path.iterdir())
     assert [name.partition("-")[0] for name in names] == ["app", "lib", "six"]
     assert all((tmp_path / name).read_bytes() == index.content(name) for name in names)
+
+
+@pytest.mark.live
+@pytest.mark.parametrize("stack", ["pandas\nnumpy>=1.11.0\nsix", "boto3\nurllib3<2\nawscli"])
+def test_uv_compiles_the_same_as_against_the_public_index(
+    read_through: Callable[..., Any], stack: str
+) -> None:
+    try:
+        socket.create_connection(("pypi.org", 443), timeout=5).close()
+    except OSError as error:
+        pytest.skip(f"the public index cannot be reached: {error}")
+    site = read_through(limits=IndexLimits(), trust_env=True, main=PUBLIC_INDEX_URL)
+    wheels = ("--only-binary", ":all:")
+    assert compiled(site.url, stack, *wheels) == compiled(PUBLIC_INDEX_URL, stack, *wheels)
+    dated = compiled(site.url_of("default@2025-06-30"), stack, *wheels)
+    cutoff = ("--exclude-newer", "2025-07-01T00:00:00Z")
+    assert dated == compiled(PUBLIC_INDEX_URL, stack, *wheels, *cutoff)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -72,6 +73,15 @@ def test_metrics_are_for_prometheus(http, path):
     assert any(line.startswith(shown) for line in lines)
     assert 'route="unmatched"' in answer.text
     assert "/nothing/here" not in answer.text
+
+
+def test_every_metric_is_documented(http):
+    page = Path(__file__).parents[5] / "docs" / "reference" / "metrics.md"
+    documented = set(
+        re.findall(r"^\| `(thoth_\w+)`", page.read_text(encoding="utf-8"), re.MULTILINE)
+    )
+    shown = re.findall(r"^# TYPE (thoth_\w+) ", http.get("/metrics").text, re.MULTILINE)
+    assert {name for name in shown if not name.endswith("_created")} == documented
 
 
 def test_a_process_that_answers_is_alive(http):
