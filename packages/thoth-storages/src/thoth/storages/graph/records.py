@@ -31,9 +31,10 @@ class PageRecord(msgspec.Struct, frozen=True):
 class ArtifactMetadataRecord(msgspec.Struct, frozen=True):
     """The core metadata of one artifact, or why there is none.
 
-    `key` is 32 bytes by which the caller tells artifacts apart. `facts`, encoded as `format` says, is None where the release is opaque; then `opaque`
-    says why, and `needs_build` whether building would reveal it. `origin` says where the metadata
-    came from. `content` is the core metadata file itself, empty where it was left in the store.
+    `key` is 32 bytes by which the caller tells artifacts apart. `facts`, encoded as `format` says,
+    is None where the release is opaque; then `opaque` says why, and `needs_build` whether building
+    would reveal it. `origin` says where the metadata came from. `content` is the core metadata file
+    itself, empty where it was left in the store.
     """
 
     key: bytes

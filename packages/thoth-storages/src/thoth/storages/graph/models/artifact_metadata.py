@@ -14,8 +14,9 @@ from thoth.storages.graph.models.base import Base
 class ArtifactMetadata(Base):
     """The core metadata of one artifact, or why there is none.
 
-    `key` is 32 bytes by which the caller tells artifacts apart. `facts` are opaque here (`format` says how they are encoded) and null where the release is opaque;
-    then `opaque` says why. `content` is the core metadata file itself.
+    `key` is 32 bytes by which the caller tells artifacts apart. `facts` are opaque here (`format`
+    says how they are encoded) and null where the release is opaque; then `opaque` says why.
+    `content` is the core metadata file itself.
     """
 
     __tablename__ = "artifact_metadata"
