@@ -1,11 +1,11 @@
-# ruff: noqa: PTH123, SIM105 - imports that would only be convenient cost a third of the start
+# ruff: noqa: PTH106, PTH108, PTH114, PTH118, PTH123, SIM105 - more imports start slower
 """The process between an executor and a validator: sets limits, and leaves nothing behind.
 
 Run by path, isolated and with little of the standard library, so that it starts in milliseconds:
-`python -I -S confinement.py LIMITS COMMAND...`, where LIMITS is `name=number,...`. It ends as the
-command ends, by exit code or by signal, after every descendant of the command is gone, those
-included that left its session (Linux). SIGTERM ends all of them at once, and so does the end of the
-executor.
+`python -I -S confinement.py LIMITS DIRECTORY COMMAND...`, where LIMITS is `name=number,...`. It
+ends as the command ends, by exit code or by signal, after every descendant of the command is gone,
+those included that left its session (Linux), and DIRECTORY with them. SIGTERM ends all of them at once,
+and so does the end of the executor.
 """
 
 from __future__ import annotations
@@ -56,11 +56,12 @@ def main(arguments: list[str]) -> NoReturn:
         own = os.getpid()
         command = os.fork()
         if command == 0:
-            _become(arguments[1:], limits, own)
+            _become(arguments[2:], limits, own)
         status = _await(command)
     except _StopError:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     _clear()
+    _remove(arguments[1])
     _end_as(status)
 
 
@@ -142,6 +143,20 @@ def _read(path: str) -> bytes:
 def _write(path: str, data: bytes) -> None:
     with open(path, "wb") as file:
         file.write(data)
+
+
+def _remove(directory: str) -> None:
+    """Remove the command's directory: the executor may be gone by now."""
+    try:
+        for path, directories, files in os.walk(directory, topdown=False):
+            for name in files:
+                os.unlink(os.path.join(path, name))
+            for name in directories:
+                inner = os.path.join(path, name)
+                (os.unlink if os.path.islink(inner) else os.rmdir)(inner)
+        os.rmdir(directory)
+    except OSError as error:
+        os.write(2, f"cannot remove {directory}: {error}\n".encode())
 
 
 def _end_as(status: int) -> NoReturn:

@@ -161,6 +161,7 @@ class _Run:
                 "-S",
                 str(Path(confinement.__file__)),
                 ",".join(f"{name}={number}" for name, number in confined.items()),
+                environment["HOME"],
                 *command,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,

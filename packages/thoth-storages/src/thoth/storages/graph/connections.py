@@ -159,9 +159,11 @@ class ConnectionPool:
         except errors.ConnectionTimeout as error:
             raise self._unreachable(error) from error
         except psycopg.OperationalError as error:
-            if dbname is None and self._is_database_missing():
+            exists = self._database_exists() if dbname is None else None
+            if exists is False:
                 raise SchemaMismatchError(self._place, None, self._expected) from error
-            if not self._server.restart():
+            # It may have been created since the first attempt.
+            if not exists and not self._server.restart():
                 raise self._unreachable(error) from error
             try:
                 return self._connect(dbname, autocommit=autocommit)
@@ -237,8 +239,8 @@ class ConnectionPool:
 
         return CountingCursor
 
-    def _is_database_missing(self) -> bool:
-        """Whether the server answers but lacks the database; independent of its language."""
+    def _database_exists(self) -> bool | None:
+        """Whether the server has the database, None where it cannot tell; in any language."""
         wanted = self._server.parameters()["dbname"]
         for maintenance in ("postgres", "template1"):
             if maintenance == wanted:
@@ -250,8 +252,8 @@ class ConnectionPool:
                     ).fetchone()
             except psycopg.Error:
                 continue
-            return found is None
-        return False
+            return found is not None
+        return None
 
 
 @contextmanager
