@@ -4,8 +4,8 @@
 Run by path, isolated and with little of the standard library, so that it starts in milliseconds:
 `python -I -S confinement.py LIMITS DIRECTORY COMMAND...`, where LIMITS is `name=number,...`. It
 ends as the command ends, by exit code or by signal, after every descendant of the command is gone,
-those included that left its session (Linux), and DIRECTORY with them. SIGTERM ends all of them at once,
-and so does the end of the executor.
+those included that left its session (Linux), and DIRECTORY with them. SIGTERM ends all of them
+at once, and so does the end of the executor.
 """
 
 from __future__ import annotations
