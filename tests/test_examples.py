@@ -50,10 +50,12 @@ NOT_RUN = {
     ".ci/run": "it runs this test",
     "pip install --require-hashes -r requirements.txt": "integration/validation/render does",
     "pip install -r pylock.toml": "integration/validation/render does",
+    "dependency-monkey serve": "stays in the foreground; integration/cli/test_serve.py runs it",
 }
 NOT_RUN_PROGRAMS = {
     "uv run alembic": "changes the repository; the storages' tests run migrations",
     "uv run --all-groups": "checks of the repository, run by .ci/run",
+    "curl -X": "asks a running service, as integration/cli/test_serve.py does",
     "uv run --python": "needs that interpreter; see CONTRIBUTING.md",
 }
 
