@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 import pytest
 
-from thoth.dependency_monkey.testing import IndexServer
+from thoth.dependency_monkey.testing import Fault, IndexServer
 from thoth.storages.testing import temporary_data_dir
 
 if TYPE_CHECKING:
@@ -101,13 +102,17 @@ class Service:
         return shown
 
     def workers(self) -> list[int]:
+        return self.children_of(self.process.pid)
+
+    @staticmethod
+    def children_of(process: int) -> list[int]:
         found = []
         for status in Path("/proc").glob("[0-9]*/status"):
             try:
                 parent = re.search(r"PPid:\s+(\d+)", status.read_text())
             except OSError:
                 continue
-            if parent and int(parent[1]) == self.process.pid:
+            if parent and int(parent[1]) == process:
                 found.append(int(status.parent.name))
         return found
 
@@ -227,3 +232,48 @@ def test_app_py_starts_it_for_a_test_drive(debug, is_on):
         assert running.post("six")["phase"] == "pending"
         running.stop()
         assert ('"level": "debug"' in running.log.read_text()) is is_on
+
+
+@pytest.mark.slow
+def test_a_burst_of_validations_is_accepted_and_answered():
+    def client(number: int) -> list[tuple[int, dict[str, Any]]]:
+        with httpx2.Client(
+            base_url=running.client.base_url, trust_env=False, verify=False, timeout=60
+        ) as http:
+            answers = [
+                http.post(BASE, json={"stack_specification": f"{stack}  # {number % 5}"})
+                for stack in ("six", "boto3", "old", "nothing", "six<1") * 2
+            ]
+        assert all(
+            answer.status_code == 201 or "retry-after" in answer.headers for answer in answers
+        )
+        return [(answer.status_code, answer.json()) for answer in answers]
+
+    with service() as running:
+        running.start()
+        with ThreadPoolExecutor(50) as clients:
+            answers = [answer for group in clients.map(client, range(50)) for answer in group]
+        assert len(answers) == 500
+        assert {status for status, _ in answers} <= {201, 429, 503}
+        for status, body in answers:
+            if status == 201:
+                shown = running.finished(body)
+                stack = shown["stack_specification"]
+                assert shown["valid"] is (stack in ("six", "boto3")), shown
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
+def test_deleting_stops_a_running_validation_within_a_second():
+    with service() as running:
+        running.index.fault("/simple/six/", Fault(delay=30))
+        running.start()
+        made = running.post("six")
+        running.wait_for(lambda: running.client.get(BASE + made["id"]).json()["phase"] == "running")
+        (worker,) = running.workers()
+        running.wait_for(lambda: running.children_of(worker))
+        began = time.monotonic()
+        assert running.client.delete(BASE + made["id"]).status_code == 204
+        running.wait_for(lambda: not running.children_of(worker))
+        assert time.monotonic() - began < 1.5
+        assert running.client.get(BASE + made["id"]).status_code == 404

@@ -34,6 +34,8 @@ function field(parameter, definition) {
   const input = element("input", {
     id, autocomplete: "off", spellcheck: false,
     placeholder: schema.default === undefined ? "" : String(schema.default),
+    value: schema.example === undefined ? "" : String(schema.example),
+    required: Boolean(parameter.required),
   });
   const label = element("label", { htmlFor: id }, `${parameter.name} `, element("small", { textContent: note }));
   const hint = element("p", { className: "hint", textContent: parameter.description || "" });
