@@ -82,7 +82,7 @@ def test_json_of_an_invalid_stack_has_the_proof(program):
     assert (found["valid"], found["phase"], found["lock"]) == (False, "succeeded", None)
     explanation = found["explanation"]
     assert set(explanation) == {"text", "requirements", "steps", "remedies"}
-    assert explanation["requirements"] == [{"line": 1, "text": "out-lib<1"}]
+    assert explanation["requirements"] == [{"line": 1, "text": "out-lib<1", "source": None}]
     assert set(explanation["steps"][0]) == {"conclusion", "because"}
 
 

@@ -182,7 +182,7 @@ def accepts_python(specifier: str, python: Version) -> bool:
     """Say whether a Requires-Python accepts an interpreter; one that is not valid accepts all."""
     try:
         clauses = parse_specifier(lenient_specifier(specifier))
+        return all(clause.contains(python, prereleases=True) for clause in clauses)
     except ValueError:
         # Not a specifier, or one with a number of more digits than Python reads.
         return True
-    return all(clause.contains(python, prereleases=True) for clause in clauses)
