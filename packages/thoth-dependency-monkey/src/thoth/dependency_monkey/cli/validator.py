@@ -9,7 +9,7 @@ Environment:
   ECOSYSTEM             pypi
   STACK_SPECIFICATION   requirements, one a line; new lines may be written as \\n
   TARGETS               JSON array of target ids (default: this interpreter on this machine)
-  POLICY                JSON object (see HTTP API v1)
+  POLICY                JSON object, as in the "policy" of an answer
   CONSTRAINTS           JSON string: constraints, one a line
   INDEX_URL             read-through index (default: the ecosystem's own index)
   RESULT_PATH           write the document to this file

@@ -41,7 +41,7 @@ class DocumentMetadata(msgspec.Struct, frozen=True):
 
 
 class Document(msgspec.Struct, frozen=True):
-    """What a validator reports; `result` is the validation as HTTP API v1 shows it."""
+    """What a validator reports; `result` is the validation as `validate --output-format json` does."""
 
     metadata: DocumentMetadata
     result: Validation
