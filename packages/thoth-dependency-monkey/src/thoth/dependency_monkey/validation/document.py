@@ -41,7 +41,7 @@ class DocumentMetadata(msgspec.Struct, frozen=True):
 
 
 class Document(msgspec.Struct, frozen=True):
-    """What a validator reports; `result` is the validation as `validate --output-format json` does."""
+    """What a validator reports; `result` is the JSON answer of `validate`."""
 
     metadata: DocumentMetadata
     result: Validation
