@@ -95,7 +95,7 @@ class TestPages:
 
     def test_html_says_the_same(self, site: Any) -> None:
         answer = get(f"{site.url}six/", HTML)
-        assert answer.headers["content-type"].startswith(HTML)
+        assert answer.headers["content-type"] == f"{HTML}; charset=utf-8"
         text = answer.text
         assert text.count("<a ") == 3
         assert 'data-requires-python="&gt;=2.7, !=3.0.*"' in text
@@ -107,18 +107,18 @@ class TestPages:
         ("accept", "expected"),
         [
             (UV, JSON),
-            (None, "text/html"),
-            ("*/*", "text/html"),
-            ("text/html", "text/html"),
+            (None, "text/html; charset=utf-8"),
+            ("*/*", "text/html; charset=utf-8"),
+            ("text/html", "text/html; charset=utf-8"),
             ("application/vnd.pypi.simple.latest+json", JSON),
-            (f"{JSON};q=0.1, {HTML}", HTML),
+            (f"{JSON};q=0.1, {HTML}", f"{HTML}; charset=utf-8"),
         ],
     )
     def test_the_client_chooses_by_accept(
         self, site: Any, accept: str | None, expected: str
     ) -> None:
         answer = get(f"{site.url}six/", accept)
-        assert answer.headers["content-type"].partition(";")[0] == expected
+        assert answer.headers["content-type"] == expected
         assert answer.headers["vary"] == "accept"
 
     def test_types_that_no_page_has_are_406(self, site: Any) -> None:
@@ -189,6 +189,7 @@ class TestFiles:
         file = get(f"{site.url}boto3/").json()["files"][0]
         assert isinstance(file["core-metadata"], dict) == offered
         answer = get(urljoin(f"{site.url}boto3/", f"{file['url']}.metadata"))
+        assert answer.headers["content-type"] == "text/plain; charset=utf-8"
         assert answer.status_code == 200
         assert "Requires-Dist: six>=1.10" in answer.text
         if offered:

@@ -133,7 +133,7 @@ def read_through_routes(read_through: ReadThrough) -> list[HTTPRouteHandler]:
             raise _not_found(f"there is no metadata: {metadata.opaque}", "Use another release.")
         return Response(
             metadata.content,
-            media_type="text/plain; charset=utf-8",
+            media_type="text/plain",
             headers={"cache-control": f"max-age={read_through.max_age:.0f}"},
         )
 
@@ -202,7 +202,8 @@ async def _rendered(
         return Response(b"", status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     render = json_page if kind == "json" else html_page
     body = await asyncio.to_thread(render, page, before)
-    content_type = media_type if kind == "json" else f"{media_type}; charset=utf-8"
+    # Litestar names the character set of what is text/*, and of nothing else.
+    content_type = f"{media_type}; charset=utf-8" if media_type == HTML_TYPE else media_type
     return Response(body, media_type=content_type, headers=headers)
 
 
