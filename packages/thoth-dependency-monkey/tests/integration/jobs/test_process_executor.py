@@ -280,14 +280,14 @@ class TestMisbehaviour:
         assert finished.reason == "timed_out"
         assert time.monotonic() - started < 20
 
-    def test_cancelling_does_not_wait_for_the_validator(self) -> None:
+    def test_cancelling_takes_less_than_a_second(self) -> None:
         started = time.monotonic()
         finished = _misbehave(
             "import signal, time\nsignal.signal(15, signal.SIG_IGN)\ntime.sleep(60)",
             cancel_after=0.5,
         )
         assert finished.reason == "cancelled"
-        assert time.monotonic() - started < 10
+        assert time.monotonic() - started < 1.5
 
     def test_one_that_closes_its_output_and_hangs(self) -> None:
         limits = ProcessLimits(validation_seconds=0.5, grace_seconds=0.5)

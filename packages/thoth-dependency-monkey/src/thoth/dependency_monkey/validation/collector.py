@@ -67,9 +67,9 @@ class _Records:
 class Collector:
     """Collects pages and metadata for one validation; use as an async context manager.
 
-    Belongs to one event loop. `request_*` never wait; `wait` returns what has arrived. `indexes`
+    Belongs to one event loop. `request` never waits; `wait` returns what has arrived. `indexes`
     are in order of priority: the first that has a package is used for it, and one that fails is
-    not skipped. `store` is None where nothing is known and nothing shall be kept.
+    not skipped. `store_is_empty` promises that looking anything up there is in vain.
     """
 
     def __init__(
