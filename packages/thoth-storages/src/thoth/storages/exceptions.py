@@ -158,6 +158,23 @@ class InvalidRecordError(StoragesError, ValueError):
         return f"{self.field} {self.problem}: {ascii(self.value)[:100]}. Nothing was written."
 
 
+class InvalidArgumentError(StoragesError, ValueError):
+    """A question was asked wrongly; the database was not asked.
+
+    `argument` names the argument, `value` shows it, `problem` says what is wrong with it.
+    """
+
+    def __init__(self, argument: str, value: object, problem: str) -> None:
+        super().__init__(argument, value, problem)
+        self.argument = argument
+        self.value = value
+        self.problem = problem
+
+    def __str__(self) -> str:
+        """Name the argument, what is wrong and the value, shortened."""
+        return f"{self.argument} {self.problem}, not {ascii(self.value)[:100]}."
+
+
 class DatabaseError(StoragesError):
     """The database did not do what was asked.
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 MAX_PORT = 65_535
 MAX_LINGER_SECONDS = 86_400.0
+MAX_CACHE_SECONDS = 86_400.0
+MAX_CACHE_SIZE = 1_000_000
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off", ""})
 
@@ -48,7 +50,8 @@ class StoragesSettings(msgspec.Struct, frozen=True, kw_only=True):
     `server` is None where the embedded server is meant. `data_dir` holds the embedded database
     and the local documents. `pg_bindir` names other PostgreSQL programs than the wheel's.
     `pg_user` is the operating system user of the embedded server when root starts it.
-    `pg_linger` is how long, in seconds, it stays after its last user.
+    `pg_linger` is how long, in seconds, it stays after its last user. `cache_size` is how many
+    answers an adapter keeps (0: none), `cache_seconds` for how long.
     """
 
     data_dir: Path
@@ -58,6 +61,8 @@ class StoragesSettings(msgspec.Struct, frozen=True, kw_only=True):
     pg_linger: float = 60.0
     debug_queries: bool = False
     log_stats: bool = False
+    cache_size: int = 4_096
+    cache_seconds: float = 10.0
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> StoragesSettings:
@@ -74,6 +79,10 @@ class StoragesSettings(msgspec.Struct, frozen=True, kw_only=True):
             pg_linger=variables.number("THOTH_PG_LINGER", 60.0, maximum=MAX_LINGER_SECONDS),
             debug_queries=variables.boolean("THOTH_STORAGES_DEBUG_QUERIES"),
             log_stats=variables.boolean("THOTH_STORAGES_LOG_STATS"),
+            cache_size=variables.count("THOTH_STORAGE_GRAPH_CACHE_SIZE", 4_096),
+            cache_seconds=variables.number(
+                "THOTH_STORAGE_GRAPH_CACHE_SECONDS", 10.0, maximum=MAX_CACHE_SECONDS
+            ),
         )
 
 
@@ -115,6 +124,14 @@ class _Variables:
         if not 0 <= number <= maximum:
             raise SettingsError(name, value, f"a number of seconds from 0 to {maximum:g}")
         return number
+
+    def count(self, name: str, default: int) -> int:
+        value = self.text(name)
+        if value is None:
+            return default
+        if not (value.isascii() and value.isdigit() and int(value[:9]) <= MAX_CACHE_SIZE):
+            raise SettingsError(name, value, f"a number of entries from 0 to {MAX_CACHE_SIZE:,}")
+        return int(value)
 
     def port(self, name: str, default: int) -> int:
         value = self.text(name)

@@ -21,10 +21,27 @@ from thoth.storages.exceptions import (
     NotFoundError,
     SchemaMismatchError,
 )
+from thoth.storages.graph.cache import AnswerCache
 from thoth.storages.graph.connections import Connection, ConnectionPool, Statistics
+from thoth.storages.graph.queries.administration import AdministrationQueries
 from thoth.storages.graph.queries.artifact_metadata import ArtifactMetadataStore
+from thoth.storages.graph.queries.dependencies import DependencyQueries
+from thoth.storages.graph.queries.dependents import DependentQueries
+from thoth.storages.graph.queries.history import HistoryQueries
+from thoth.storages.graph.queries.indicators import IndicatorQueries
+from thoth.storages.graph.queries.inspections import InspectionQueries
+from thoth.storages.graph.queries.package_indexes import PackageIndexQueries
+from thoth.storages.graph.queries.packages import PackageQueries
 from thoth.storages.graph.queries.pages import PageStore
+from thoth.storages.graph.queries.release_facts import ReleaseFactQueries
+from thoth.storages.graph.queries.releases import ReleaseStore
+from thoth.storages.graph.queries.rules import RuleQueries
+from thoth.storages.graph.queries.solved import SolvedQueries
+from thoth.storages.graph.queries.solvers import SolverQueries
+from thoth.storages.graph.queries.stacks import StackQueries
+from thoth.storages.graph.queries.transitive import TransitiveQueries
 from thoth.storages.graph.queries.validations import ValidationStore
+from thoth.storages.graph.queries.vulnerabilities import VulnerabilityQueries
 from thoth.storages.graph.schema import script_revisions, table_revision
 from thoth.storages.graph.servers import Server, connection_string, server_of
 from thoth.storages.settings import StoragesSettings
@@ -36,13 +53,30 @@ if TYPE_CHECKING:
 _logger = logging.getLogger("thoth.storages.graph")
 
 
-class GraphDatabase:
+class GraphDatabase(
+    PackageQueries,
+    ReleaseFactQueries,
+    PackageIndexQueries,
+    DependencyQueries,
+    TransitiveQueries,
+    DependentQueries,
+    HistoryQueries,
+    SolverQueries,
+    SolvedQueries,
+    VulnerabilityQueries,
+    RuleQueries,
+    StackQueries,
+    InspectionQueries,
+    IndicatorQueries,
+    AdministrationQueries,
+):
     """The knowledge graph in PostgreSQL; a context manager; safe for threads, not across a fork.
 
     `settings` default to those of the environment, read now. They choose the server; the log
-    (INFO) says which. `pages`, `artifact_metadata` and `validations` are the query families. Every
-    call may raise the errors of `ConnectionPool.connection`; after `DatabaseUnreachableError` the
-    next call connects anew.
+    (INFO) says which. `pages`, `artifact_metadata`, `releases` and `validations` keep facts; the
+    questions are those of the query families that this class is composed of. Every call may raise
+    the errors of `ConnectionPool.connection`; after `DatabaseUnreachableError` the next call
+    connects anew.
     """
 
     def __init__(self, settings: StoragesSettings | None = None) -> None:
@@ -51,8 +85,10 @@ class GraphDatabase:
         self._statistics = Statistics()
         self._pool: ConnectionPool | None = None
         self._lock = threading.Lock()
+        self._cache = AnswerCache(self.settings.cache_size, self.settings.cache_seconds)
         self.pages = PageStore(self._connection)
         self.artifact_metadata = ArtifactMetadataStore(self._connection)
+        self.releases = ReleaseStore(self._connection, self._cache)
         self.validations = ValidationStore(self._connection)
 
     def connect(self) -> None:
@@ -210,8 +246,17 @@ class GraphDatabase:
             return pool.open(autocommit=False)
 
     def stats(self) -> dict[str, int | float]:
-        """Return how many connections and statements there were, and the time these took."""
-        return self._statistics.as_dict()
+        """Return how many connections and statements there were, their time, and the cache's use."""
+        return {
+            **self._statistics.as_dict(),
+            "cache_entries": len(self._cache),
+            "cache_hits": self._cache.hits,
+            "cache_misses": self._cache.misses,
+        }
+
+    def cache_clear(self) -> None:
+        """Forget the answers that this adapter keeps; the next ones come from the database."""
+        self._cache.clear()
 
     def _import_migrations_early(self) -> None:
         """While a new embedded database is made, import what its schema will need."""

@@ -20,6 +20,10 @@ class Base(DeclarativeBase):
     )
 
 
+class BaseExtension:
+    """Marks the tables that relate rows of others; counted apart from the main ones."""
+
+
 def storage(table: object, *statements: str) -> None:
     """Say how PostgreSQL keeps a table, in ALTER TABLE clauses that SQLAlchemy has no words for."""
     if not isinstance(table, Table):
