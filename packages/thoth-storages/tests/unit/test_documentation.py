@@ -18,16 +18,19 @@ from thoth.storages import (
     settings,
 )
 
-PAGE = Path("docs", "reference", "knowledge-graph.md")
+FOLDER = Path("docs", "reference")
+PAGE, QUERIES = "knowledge-graph.md", "graph-queries.md"
 REFERENCE = next(
-    (parent / PAGE for parent in Path(__file__).parents if (parent / PAGE).exists()), None
+    (parent / FOLDER for parent in Path(__file__).parents if (parent / FOLDER / PAGE).exists()),
+    None,
 )
 pytestmark = pytest.mark.skipif(REFERENCE is None, reason="not in a checkout: no docs")
 
 
-def named_in_the_reference() -> set[str]:
+def named_in_the_reference(*pages: str) -> set[str]:
     assert REFERENCE is not None
-    quoted = re.findall(r"`([^`\n]+)`", REFERENCE.read_text())
+    text = "\n".join((REFERENCE / page).read_text() for page in pages or (PAGE,))
+    quoted = re.findall(r"`([^`\n]+)`", text)
     return {match for text in quoted for match in re.findall(r"\w+", text)}
 
 
@@ -36,12 +39,17 @@ def test_every_exported_name_is_documented(module: object) -> None:
     assert set(module.__all__) - named_in_the_reference() == set()
 
 
-@pytest.mark.parametrize(
-    "documented", [GraphDatabase, PageStore, ArtifactMetadataStore, ValidationStore]
-)
-def test_every_public_method_is_documented(documented: type) -> None:
-    public = {name for name, _ in inspect.getmembers(documented) if not name.startswith("_")}
-    assert public - named_in_the_reference() == set()
+def public_members(documented: type) -> set[str]:
+    return {name for name, _ in inspect.getmembers(documented) if not name.startswith("_")}
+
+
+@pytest.mark.parametrize("documented", [PageStore, ArtifactMetadataStore, ValidationStore])
+def test_every_public_method_of_a_store_is_documented(documented: type) -> None:
+    assert public_members(documented) - named_in_the_reference() == set()
+
+
+def test_every_public_method_of_the_graph_is_documented() -> None:
+    assert public_members(GraphDatabase) - named_in_the_reference(PAGE, QUERIES) == set()
 
 
 def test_every_variable_is_documented() -> None:
