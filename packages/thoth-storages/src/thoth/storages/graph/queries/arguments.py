@@ -10,6 +10,12 @@ from typing import TYPE_CHECKING, TypeVar, overload
 
 from thoth.storages.exceptions import InvalidArgumentError, InvalidRecordError
 from thoth.storages.graph.queries.values import MAX_TEXT_CHARACTERS, storable_text
+from thoth.storages.graph.versions import (
+    normalize_index_url,
+    normalize_os,
+    normalize_package_name,
+    normalize_version,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,3 +73,43 @@ def required(name: str, value: str | None, normalize: Callable[[str], str] | Non
 def optional(name: str, value: str | None, normalize: Callable[[str], _T]) -> _T | None:
     """Return a text normalised, or None."""
     return None if text(name, value) is None or value is None else normalize(value)
+
+
+def package_name(value: str) -> str:
+    """Return the name of a package in its PEP 503 form."""
+    return required("package_name", value, normalize_package_name)
+
+
+def package_version(value: str) -> str:
+    """Return a version in its PEP 440 form; one that is not of PEP 440 as it is."""
+    return required("package_version", value, normalize_version)
+
+
+def index_url(value: str | None, *, argument: str = "index_url") -> str | None:
+    """Return the canonical URL of a package index, or None."""
+    if text(argument, value) is None:
+        return None
+    try:
+        return normalize_index_url(value)
+    except InvalidRecordError as error:
+        raise InvalidArgumentError(argument, error.value, error.problem) from error
+
+
+def release(name: str, version: str, url: str | None) -> dict[str, str | None]:
+    """Return what names a release, by the names of the arguments."""
+    return {
+        "package_name": package_name(name),
+        "package_version": package_version(version),
+        "index_url": index_url(url),
+    }
+
+
+def environment(
+    os_name: str | None, os_version: str | None, python_version: str | None
+) -> dict[str, str | None]:
+    """Return what names environments, by the names of the arguments."""
+    text("os_name", os_name)
+    text("os_version", os_version)
+    text("python_version", python_version)
+    os_name, os_version = normalize_os(os_name, os_version)
+    return {"os_name": os_name, "os_version": os_version, "python_version": python_version}
