@@ -38,6 +38,16 @@ _PLAIN = re.compile(
     re.ASCII,
 )
 _USER_INFO = re.compile(r"\A([^/?#@]*//)[^/?#]*@")
+_VARIABLE_NAMES = (
+    r"os[._]name|sys[._]platform|platform_(?:release|system)|python_(?:full_)?version|extra"
+    r"|platform[._](?:version|machine|python_implementation)|implementation_(?:name|version)"
+)
+_STRING = r"""'[ !"#-&(-\[\]-~]*'|"[ !#-\[\]-~]*\""""
+_OPERAND = rf"(?:({_VARIABLE_NAMES})\b|({_STRING}))"
+_COMPARISON = re.compile(
+    rf"[ \t]*{_OPERAND}[ \t]*([<>]|[<>=!~]=|in\b|not[ \t]+in\b)[ \t]*{_OPERAND}[ \t]*"
+    r"(?:\b(and|or)\b|\Z)"
+)
 _EXTRA = re.compile(
     r"""
     \bextra\ ==\ (?: "([^"]*)" | '([^']*)' )
@@ -141,7 +151,7 @@ def _parse_unusual(text: str) -> ParsedRequirement | None:
 
     try:
         requirement = Requirement(text)
-        marker = None if requirement.marker is None else _read_marker(requirement.marker)
+        marker = None if requirement.marker is None else _read_marker(str(requirement.marker))
     # Some strings of a marker cannot be written again, which is a ValueError.
     except (InvalidRequirement, ValueError, RecursionError):
         return None
@@ -160,7 +170,6 @@ class _ParsedMarker(NamedTuple):
     text: str
     extras: tuple[str, ...]
     variables: tuple[str, ...]
-    marker: Marker
 
 
 def _parse_marker(text: str) -> _ParsedMarker | None:
@@ -170,10 +179,14 @@ def _parse_marker(text: str) -> _ParsedMarker | None:
 
 
 def _parse_marker_anew(text: str) -> _ParsedMarker | None:
+    plain = _canonical_plain_marker(text)
+    if plain is not None:
+        return _read_marker(plain)
     from packaging.markers import InvalidMarker, Marker
 
+    # Some strings cannot be written again, which is a ValueError.
     try:
-        return _read_marker(Marker(text))
+        return _read_marker(str(Marker(text)))
     except (InvalidMarker, ValueError, RecursionError):
         return None
 
@@ -181,11 +194,48 @@ def _parse_marker_anew(text: str) -> _ParsedMarker | None:
 _parse_marker_memoised = lru_cache(maxsize=4096)(_parse_marker_anew)
 
 
-def _read_marker(marker: Marker) -> _ParsedMarker:
-    text = str(marker)
+def _canonical_plain_marker(text: str) -> str | None:
+    """Return a marker without parentheses as `packaging` writes it; None for any other."""
+    words: list[str] = []
+    position = 0
+    while True:
+        found = _COMPARISON.match(text, position)
+        if found is None:
+            return None
+        left, left_string, operator, right, right_string, junction = found.groups()
+        words += (
+            _canonical_operand(left, left_string, right),
+            "not in" if operator.startswith("not") else operator,
+            _canonical_operand(right, right_string, left),
+        )
+        if junction is None:
+            return " ".join(words)
+        words.append(junction)
+        position = found.end()
+
+
+def _canonical_operand(variable: str | None, string: str | None, other: str | None) -> str:
+    if variable is not None:
+        return variable.replace(".", "_")
+    value = (string or "")[1:-1]
+    if other == "extra":
+        value = normalize_package_name(value)
+    return f"'{value}'" if '"' in value else f'"{value}"'
+
+
+def _read_marker(text: str) -> _ParsedMarker:
     compared = (next(filter(None, found.groups()), None) for found in _EXTRA.finditer(text))
     extras = _normal_extras(extra for extra in compared if extra is not None)
-    return _ParsedMarker(text, extras, tuple(sorted(set(_VARIABLE.findall(text)))), marker)
+    return _ParsedMarker(text, extras, tuple(sorted(set(_VARIABLE.findall(text)))))
+
+
+def _compile(marker: str) -> Marker:
+    from packaging.markers import Marker
+
+    return Marker(marker)
+
+
+_compile_memoised = lru_cache(maxsize=1024)(_compile)
 
 
 def evaluate_marker(
@@ -209,9 +259,11 @@ def evaluate_marker(
     if any(name not in environment for name in parsed.variables):
         return None
     values = {name: environment[name] for name in parsed.variables}
+    compile_ = _compile_memoised if len(marker) <= _MEMOISED_CHARACTERS else _compile
+    compiled = compile_(parsed.text)
     # KeyError: a comparison of two strings.
     try:
-        return any(parsed.marker.evaluate({**values, "extra": extra}) for extra in ("", *extras))
+        return any(compiled.evaluate({**values, "extra": extra}) for extra in ("", *extras))
     except (ValueError, KeyError):
         return None
 
