@@ -1,4 +1,6 @@
-"""A worker in a process of its own, to be killed. Arguments: settings, seconds, attempts.
+"""A worker in a process of its own, to be killed. Arguments: settings, seconds, limit.
+
+The limit is that of attempts, those that crash and those that are interrupted alike.
 
 Each run of a job is a line on standard output: its start, and its end where it came to that.
 """
@@ -34,7 +36,11 @@ def main() -> None:
     settings = StoragesSettings(data_dir=Path(given["data_dir"]), server=server, pg_linger=0.0)
     with GraphDatabase(settings) as graph:
         limits = WorkerLimits(
-            heartbeat_timeout=1.0, poll=0.2, retry=0.05, attempts=int(sys.argv[3])
+            heartbeat_timeout=1.0,
+            poll=0.2,
+            retry=0.05,
+            attempts=int(sys.argv[3]),
+            interruptions=int(sys.argv[3]),
         )
         asyncio.run(Worker(graph, InlineExecutor(answer), limits=limits).run())
 

@@ -86,7 +86,12 @@ async def _work(jobs: int, environ: Mapping[str, str], *, until_input_ends: bool
             f"http://{LOOPBACK}:{port}/index/{ALL_INDEXES}/simple/",
             limits=ProcessLimits(validation_seconds=settings.timeout),
         )
-        working = Worker(graph, executor, limits=WorkerLimits(jobs=jobs))
+        limits = WorkerLimits(
+            jobs=jobs,
+            heartbeat_timeout=settings.heartbeat_timeout,
+            interruptions=settings.interruptions,
+        )
+        working = Worker(graph, executor, limits=limits)
         logger.info("working", name=working.name, jobs=jobs)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(working.run())

@@ -97,7 +97,20 @@ def trim_log(graph: GraphDatabase, before: datetime) -> int:
 
 
 async def connect(graph: GraphDatabase) -> psycopg.AsyncConnection:
-    """Return a connection of a worker's own to the database, in autocommit mode."""
+    """Return a connection of a worker's own to the database, in autocommit mode.
+
+    An embedded server that has ended is started again. Raises what the graph does, and
+    `psycopg.Error`.
+    """
+    try:
+        return await _connect(graph)
+    except psycopg.OperationalError:
+        # Starting it again, perhaps at another address, is the graph's business.
+        await asyncio.to_thread(graph.is_schema_up2date)
+        return await _connect(graph)
+
+
+async def _connect(graph: GraphDatabase) -> psycopg.AsyncConnection:
     return await psycopg.AsyncConnection.connect(
         await asyncio.to_thread(graph.construct_connection_string),
         autocommit=True,
