@@ -177,7 +177,9 @@ class _Question:
     def _try_out(
         self, roots: Sequence[tuple[int, Need]], *, generalise: bool = False
     ) -> Solution | NoSolution | None:
-        """Search with what is known already; None where that is not enough to tell."""
+        """Search with what is known already; None where that, or the time, does not suffice."""
+        if self._is_late():
+            return None
         search = Search(
             self._universe,
             roots,
@@ -243,7 +245,17 @@ class _Question:
     # -- proving -------------------------------------------------------------------------------
 
     def _explain(self, clause: Clause, roots: Sequence[tuple[int, Need]]) -> Proof:
-        return explain(self._universe, clause, roots, self._requirement_text, self._constraint_text)
+        return explain(
+            self._universe,
+            clause,
+            roots,
+            self._requirement_text,
+            self._constraint_text,
+            self._is_late,
+        )
+
+    def _is_late(self) -> bool:
+        return time.monotonic() > self._deadline
 
     def _requirement_text(self, position: int) -> str:
         requirement = self._universe.requirements[position]
@@ -256,7 +268,7 @@ class _Question:
     def _minimise(self, roots: Sequence[tuple[int, Need]], proof: Proof) -> Proof:
         """Leave out the user's lines that the conflict does not need, as far as that can be told.
 
-        Every line is tried once; a line stays where the known facts are not enough.
+        Every line is tried once; a line stays where the known facts, or the time, are not enough.
         """
         kept = [(position, need) for position, need in roots if position in proof.roots]
         for position in proof.roots:
@@ -265,7 +277,10 @@ class _Question:
                 break
             outcome = self._try_out(fewer)
             if isinstance(outcome, NoSolution) and self._proves(outcome):
-                proof = self._explain(outcome.clause, fewer)
+                smaller = self._explain(outcome.clause, fewer)
+                if self._is_late():
+                    break
+                proof = smaller
                 kept = [entry for entry in fewer if entry[0] in proof.roots]
         return proof
 
@@ -276,7 +291,8 @@ class _Question:
         if not isinstance(outcome, NoSolution) or not self._proves(outcome):
             return proof
         other = self._explain(outcome.clause, kept)
-        return other if len(other.steps) <= len(proof.steps) else proof
+        is_better = not self._is_late() and len(other.steps) <= len(proof.steps)
+        return other if is_better else proof
 
     def _proves(self, outcome: NoSolution) -> bool:
         return not unknowable_releases(self._universe, outcome.clause)
