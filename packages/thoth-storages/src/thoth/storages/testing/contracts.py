@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from thoth.storages.exceptions import InvalidRecordError
-from thoth.storages.graph.records import ArtifactMetadataRecord, PageRecord
+from thoth.storages.graph.records import ArtifactMetadataRecord, PageRecord, PageStamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -111,6 +111,21 @@ class PageStoreContract(ABC):
             "six": left_in_store(page("six")),
             "numpy": left_in_store(page("numpy", "n")),
         }
+
+    def test_a_stamp_says_which_page_is_stored_and_when_it_was_checked(self) -> None:
+        store = self.make_store()
+        later = NOON + timedelta(hours=1)
+        store.record(INDEX, [page("six"), absent("nothing-here"), page("numpy", "n")])
+        store.record(INDEX, [page("numpy", "other", checked_at=later)])
+        store.touch(INDEX, ["six"], later)
+        asked = ["six", "nothing-here", "numpy", "unknown"]
+        assert store.get_stamps(INDEX, asked, format=1) == {
+            "six": PageStamp(page("six").digest, later),
+            "nothing-here": PageStamp(absent("nothing-here").digest, NOON),
+            "numpy": PageStamp(page("numpy", "other").digest, later),
+        }
+        assert store.get_stamps(OTHER_INDEX, asked, format=1) == {}
+        assert store.get_stamps(INDEX, asked, format=2) == {}
 
     def test_nothing_asked_for_is_nothing_found(self) -> None:
         store = self.make_store()

@@ -14,6 +14,7 @@ from thoth.storages.graph.queries.values import (
     storable_text,
     storable_time,
 )
+from thoth.storages.graph.records import PageStamp
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,6 +50,17 @@ class InMemoryPages:
             for page in found
             if page.format == format
         }
+
+    def get_stamps(
+        self,
+        index_url: str,
+        packages: Sequence[str],
+        *,
+        format: int,  # noqa: A002 - as the column is called
+    ) -> dict[str, PageStamp]:
+        """Return which pages of these packages are stored now, by name."""
+        found = self.get(index_url, packages, format=format)
+        return {name: PageStamp(page.digest, page.checked_at) for name, page in found.items()}
 
     def get_artifacts(
         self, index_url: str, slices: Sequence[tuple[str, bytes, int, int]]

@@ -17,7 +17,7 @@ from thoth.storages.graph.queries.values import (
     storable_text,
     storable_time,
 )
-from thoth.storages.graph.records import PageRecord
+from thoth.storages.graph.records import PageRecord, PageStamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -33,6 +33,14 @@ _MAX_OFFSET = 2**31 - 1
 _GET = f"""
     SELECT page.package, page.present, page.digest, page.format, page.checked_at, page.facts,
            NULL, page.etag, page.last_modified
+      FROM package_index JOIN page ON page.package_index_id = package_index.id
+     WHERE package_index.ecosystem = '{_ECOSYSTEM}' AND package_index.url = %s
+       AND page.package = ANY(%s) AND page.format = %s
+"""  # noqa: S608 - a constant of ours
+
+# Which pages of some packages an index has now, without what is on them.
+_GET_STAMPS = f"""
+    SELECT page.package, page.digest, page.checked_at
       FROM package_index JOIN page ON page.package_index_id = package_index.id
      WHERE package_index.ecosystem = '{_ECOSYSTEM}' AND package_index.url = %s
        AND page.package = ANY(%s) AND page.format = %s
@@ -130,6 +138,23 @@ class PageStore:
         with self._connection() as connection, connection.cursor(binary=True) as cursor:
             rows = cursor.execute(_GET, parameters).fetchall()
         return {row[0]: PageRecord(*row) for row in rows}
+
+    def get_stamps(
+        self,
+        index_url: str,
+        packages: Sequence[str],
+        *,
+        format: int,  # noqa: A002 - as the column is called
+    ) -> dict[str, PageStamp]:
+        """Return which pages of these packages are stored now, by name, in one round trip.
+
+        Pages of another format and unknown ones are left out.
+        """
+        wanted = [storable_text("package", package) for package in packages]
+        parameters = (storable_text("index_url", index_url), wanted, storable_format(format))
+        with self._connection() as connection, connection.cursor(binary=True) as cursor:
+            rows = cursor.execute(_GET_STAMPS, parameters).fetchall()
+        return {row[0]: PageStamp(*row[1:]) for row in rows}
 
     def get_artifacts(
         self, index_url: str, slices: Sequence[tuple[str, bytes, int, int]]
