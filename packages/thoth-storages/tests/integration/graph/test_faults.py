@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -188,6 +190,24 @@ def test_a_server_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch
         with pytest.raises(DatabaseUnreachableError):
             unreachable(port=listener.getsockname()[1], database="other").connect()
         assert time.monotonic() - started < 10
+
+
+def test_an_embedded_server_whose_supervisor_was_killed_ends_with_its_last_user() -> None:
+    with temporary_settings() as settings:
+        with GraphDatabase(settings):
+            state = json.loads((settings.data_dir / "postgresql" / "state.json").read_text())
+            os.kill(state["supervisor_pid"], signal.SIGKILL)
+            wait_for_the_end_of(state["supervisor_pid"])
+        wait_for_the_end_of(state["server_pid"])
+
+
+def wait_for_the_end_of(pid: int) -> None:
+    deadline = time.monotonic() + 30
+    with suppress(ProcessLookupError):
+        while True:
+            os.kill(pid, 0)
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
 
 
 def test_an_embedded_server_that_was_killed_comes_back() -> None:
