@@ -41,10 +41,10 @@ pytestmark = [
 COMMAND = [sys.executable, "-m", "thoth.dependency_monkey.cli"]
 BASE = "/api/v0alpha0/validations/"
 ROUNDS = int(os.environ.get("THOTH_TEST_ROUNDS", "100"))
-FAMILIES = 24
+FAMILIES = 8
 CLIENTS = 3
-OPEN_AT_ONCE = 6
-PATIENCE = 120.0
+OPEN_AT_ONCE = 25
+PATIENCE = 180.0
 KINDS = {
     "validator": 30,
     "worker": 20,
@@ -178,7 +178,7 @@ class Manager:
             "TMPDIR": str(directory / "tmp"),
             "THOTH_INDEX_URL": index.url,
             "THOTH_TARGET": "cp312-manylinux_2_28_x86_64",
-            "THOTH_MAX_AGE": "2",
+            "THOTH_MAX_AGE": "10",
             "THOTH_PG_LINGER": "0",
             "THOTH_HEARTBEAT_TIMEOUT": "2",
         }
@@ -256,7 +256,7 @@ class Clients:
                     self.statuses["no answer"] += 1
                 except Exception as error:  # noqa: BLE001 - the test fails with it
                     self.problems.append(f"{type(error).__name__}: {error}")
-                self._stopping.wait(luck.uniform(0.02, 0.1))
+                self._stopping.wait(luck.uniform(0.05, 0.2))
 
     def _post(self, http: httpx2.Client, stack: str) -> list[str]:
         answer = http.post(BASE, json={"stack_specification": stack})
