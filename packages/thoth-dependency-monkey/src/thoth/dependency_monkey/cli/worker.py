@@ -95,7 +95,7 @@ async def _work(jobs: int, environ: Mapping[str, str], *, until_input_ends: bool
         logger.info("working", name=working.name, jobs=jobs)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(working.run())
-            tasks.create_task(Retention(graph).run(stop))
+            tasks.create_task(Retention(graph, keeps_pages=settings.offline).run(stop))
             await stop.wait()
             logger.info("stopping")
             working.stop()

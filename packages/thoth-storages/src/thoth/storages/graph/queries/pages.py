@@ -12,6 +12,7 @@ import msgspec
 from thoth.storages.exceptions import InvalidRecordError
 from thoth.storages.graph.queries.values import (
     storable_blob,
+    storable_count,
     storable_format,
     storable_hash,
     storable_text,
@@ -110,6 +111,17 @@ _TOUCH = f"""
       FROM touched
      WHERE page.package_index_id = touched.package_index_id AND page.package = touched.package
 """  # noqa: S608 - a constant of ours
+
+# The absent pages that are too old, and those beyond the number that may stay, oldest first.
+_FORGET_ABSENT = """
+    DELETE FROM page WHERE (package_index_id, package) IN (
+           SELECT package_index_id, package FROM page
+            WHERE NOT present AND checked_at <= greatest(%(checked_until)s, (
+                  SELECT checked_at FROM page WHERE NOT present
+                   ORDER BY checked_at DESC OFFSET %(keep)s LIMIT 1))
+            ORDER BY checked_at, package_index_id, package LIMIT %(at_most)s
+              FOR UPDATE SKIP LOCKED)
+"""
 
 
 class PageStore:
@@ -211,6 +223,20 @@ class PageStore:
         }
         with self._connection() as connection:
             connection.execute(_TOUCH, parameters)
+
+    def forget_absent(self, checked_until: datetime, *, keep: int, at_most: int) -> int:
+        """Remove pages of absent packages, oldest first; return how many went.
+
+        Those go that were last checked until then, and, of all indexes together, those beyond the
+        `keep` (0 or more) that were checked last. One call removes `at_most`, one or more.
+        """
+        parameters = {
+            "checked_until": storable_time("checked_until", checked_until),
+            "keep": storable_count("keep", keep, least=0),
+            "at_most": storable_count("at_most", at_most, least=1),
+        }
+        with self._connection() as connection:
+            return connection.execute(_FORGET_ABSENT, parameters).rowcount
 
 
 def check(page: PageRecord) -> None:
