@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import sys
 import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from thoth.dependency_monkey.ecosystems.pypi.policy import Policy
 from thoth.dependency_monkey.errors import Reason
 from thoth.dependency_monkey.jobs.executors import (
     failed_job,
     interrupted_failure,
     settled_failure,
 )
+from thoth.dependency_monkey.jobs.process_executor import ProcessExecutor
 from thoth.dependency_monkey.jobs.queue import enqueue
+from thoth.dependency_monkey.validation.question import Question
 from thoth.storages.testing.validation_contract import failed, new_validation, succeeded
 
 if TYPE_CHECKING:
@@ -395,6 +400,51 @@ def test_a_job_that_kills_its_worker_each_time_fails_in_the_end(
     assert (done.phase, done.valid, done.reason) == ("failed", None, "internal_error")
     assert done.attempt == 3
     assert done.raw_log == "3 attempts ended without an answer, the last one with its worker."
+
+
+@pytest.mark.slow
+def test_a_job_that_kills_its_workers_takes_no_other_job_with_it(
+    graph: GraphDatabase, settings: StoragesSettings, workers: Any, eventually: Eventually
+) -> None:
+    poison, others = accept(graph, "poison"), [accept(graph, str(number)) for number in range(3)]
+    process = workers.process(settings, 0.1, 8)
+
+    def are_concluded_with_the_worker_started_again() -> bool:
+        nonlocal process
+        if not process.is_running():
+            process.kill()
+            process = workers.process(settings, 0.1, 8)
+        return is_finished(graph, poison, *others)()
+
+    try:
+        eventually(are_concluded_with_the_worker_started_again, 120)
+    finally:
+        process.kill()
+    assert {current(graph, each).valid for each in others} == {True}
+    done = current(graph, poison)
+    assert (done.phase, done.reason, done.attempt) == ("failed", "internal_error", 8)
+
+
+@pytest.mark.parametrize(("number", "attempts"), [(signal.SIGABRT, 3), (signal.SIGKILL, 5)])
+def test_a_validator_that_ends_itself_each_time_is_not_tried_for_ever(
+    graph: GraphDatabase, workers: Any, eventually: Eventually, number: int, attempts: int
+) -> None:
+    code = f"import os; os.kill(os.getpid(), {number})"
+    executor = ProcessExecutor("http://127.0.0.1:1/", command=(sys.executable, "-c", code))
+    question = Question(
+        ecosystem="pypi",
+        stack_specification="six",
+        targets=("cp312-manylinux_2_28_x86_64",),
+        policy=Policy().as_json(),
+    )
+    new = new_validation(request=question.encode())
+    record = graph.validations.accept(new, enqueue=enqueue)
+    with workers.at_work(executor, interruptions=5):
+        eventually(is_finished(graph, record))
+    done = current(graph, record)
+    assert (done.phase, done.reason, done.attempt) == ("failed", "internal_error", attempts)
+    assert done.raw_log is not None
+    assert f"killed by {signal.Signals(number).name}" in done.raw_log
 
 
 def test_what_others_did_to_a_job_does_not_use_up_its_attempts(

@@ -1,6 +1,7 @@
 """A worker in a process of its own, to be killed. Arguments: settings, seconds, limit.
 
-The limit is that of attempts, those that crash and those that are interrupted alike.
+The limit is that of attempts, those that crash and those that are interrupted alike. A job whose
+request is "request of poison" kills the worker.
 
 Each run of a job is a line on standard output: its start, and its end where it came to that.
 """
@@ -11,6 +12,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
 
 async def answer(job: JobRecord) -> FinishedJob:
     print("start", job.job_id, job.attempt, flush=True)
+    if job.request == b"request of poison":
+        os.kill(os.getpid(), signal.SIGKILL)
     await asyncio.sleep(float(sys.argv[2]))
     print("end", job.job_id, job.attempt, flush=True)
     return FinishedJob("succeeded", True, "resolved", job.request, f"attempt {job.attempt}")
