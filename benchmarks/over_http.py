@@ -95,7 +95,7 @@ def is_ready(port: int) -> bool:
 
 
 class Client:
-    """One connection that is kept open, as a client of many validations has it."""
+    """One connection that is kept open while it is in use, as a busy client has it."""
 
     def __init__(self, port: int) -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
@@ -132,12 +132,13 @@ def by_uv(text: str, repeat: int, directory: Path) -> float:
     )
 
 
-def row(client: Client, name: str, text: str, repeat: int, directory: Path) -> str:
+def row(port: int, name: str, text: str, repeat: int, directory: Path) -> str:
+    uv = by_uv(text, repeat, directory)
+    client = Client(port)
     first, first_at_once, validation = client.validate(text)
     runs = [client.validate(text)[:2] for _ in range(repeat)]
     median = statistics.median(seconds for seconds, _ in runs)
     fast = sum(at_once for _, at_once in runs)
-    uv = by_uv(text, repeat, directory)
     verdict = {True: "valid", False: "not valid", None: "could not tell"}[validation["valid"]]
     return (
         f"| {name} | {verdict} | {first * 1e3:.0f} ms{'' if first_at_once else ' (job)'} "
@@ -155,20 +156,18 @@ def main() -> None:
         own, log = variables(directory), directory / "log"
         with service(own, log) as (port, seconds):
             print(f"start-up, data directory made: {seconds:.2f} s\n")
-            client = Client(port)
             for text in texts.values():
-                client.validate(text)
+                Client(port).validate(text)
         starts = []
         for _ in range(STARTS - 1):
             with service(own, log) as (_, seconds):
                 starts.append(seconds)
         with service(own, log) as (port, seconds):
             starts.append(seconds)
-            client = Client(port)
             print("| stack | answer | first | later | at once | uv, warm | uv / later |")
             print("|---|---|---|---|---|---|---|")
             for name, text in texts.items():
-                print(row(client, name, text, chosen.repeat, directory), flush=True)
+                print(row(port, name, text, chosen.repeat, directory), flush=True)
     shown = ", ".join(f"{seconds:.2f}" for seconds in starts)
     print(f"\nstart-up, existing data directory, database stopped: {shown} s")
     load = ", ".join(f"{load:.1f}" for load in os.getloadavg())

@@ -156,6 +156,18 @@ def test_metadata_that_was_opaque_may_become_known(world):
     assert world.lock("six") == {"six": "1.1"}
 
 
+def test_that_only_a_build_would_tell_is_an_answer(world):
+    world.learn({"six": {"1.0": ReleaseSpec(wheel_tags=(), sdist=True, static=False)}})
+    for _ in range(2):
+        validation = world.ask("six")
+        assert (validation.valid, validation.reason) == (None, "metadata_unavailable")
+
+
+def test_that_metadata_is_not_valid_is_none(world):
+    world.learn({"six": {"1.0": ReleaseSpec(metadata=b"\x00")}})
+    assert world.ask("six") is None
+
+
 def test_hot_facts_grow_old(world):
     world.learn({"six": {"1.0": []}})
     assert world.lock("six") == {"six": "1.0"}

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import structlog
 from msgspec.structs import replace
 
+from thoth.dependency_monkey.errors import Reason
 from thoth.dependency_monkey.validation.collector import NamedIndex
 from thoth.dependency_monkey.validation.hot_facts import HOT_BYTES, HotSet, KnownFacts
 from thoth.dependency_monkey.validation.limits import Limits
@@ -65,14 +66,17 @@ class FastPath:
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="fast-path")
 
     async def answer(self, request: ValidationRequest) -> Validation | None:
-        """Return the answer, valid or not, or None where a job has to find it. Never raises."""
+        """Return the answer, or None where a job may find a better one. Never raises.
+
+        "Could not tell" is an answer where nothing but a build, which a job does not do, would help.
+        """
         budgeted = ValidationRequest(
             request.stack, request.targets, request.policy, request.constraints, self._budget
         )
         asked = time.monotonic()
         loop = asyncio.get_running_loop()
         validation = await loop.run_in_executor(self._threads, self._solve, budgeted, asked)
-        if validation is None or validation.valid is None:
+        if validation is None:
             return None
         return replace(validation, limits={**validation.limits, **_shown(request.limits)})
 
@@ -93,13 +97,19 @@ class FastPath:
                     started=self._clock(),
                 )
                 validation = validate_known(request, self._indexes, facts, clock=self._clock)
-                if validation.valid is None:
+                if not _is_final(validation, facts):
                     return None
                 if facts.confirm():
                     return validation
         except Exception as error:  # noqa: BLE001 - whatever goes wrong here, a job can still tell
             _logger.warning("the fast path failed", error=repr(error))
         return None
+
+
+def _is_final(validation: Validation, facts: KnownFacts) -> bool:
+    if validation.valid is not None:
+        return True
+    return validation.reason == Reason.METADATA_UNAVAILABLE.value and facts.lacks_only_builds
 
 
 def _shown(limits: Limits) -> dict[str, float]:

@@ -189,6 +189,13 @@ class KnownFacts:
             package = item if isinstance(item, str) else item[0]
             raise IndexUnreachableError(self._index_urls[0], f"it was not asked about {package}")
 
+    @property
+    def lacks_only_builds(self) -> bool:
+        """Whether all that is not known of what was used could only be known by building."""
+        return not self._missing and all(
+            hot.metadata[position].needs_build for hot, position in self._opaque.values()
+        )
+
     def confirm(self) -> bool:
         """Ask the store whether all that was used is what it has now; forget what is not."""
         true = True

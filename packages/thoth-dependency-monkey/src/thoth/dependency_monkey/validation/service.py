@@ -233,7 +233,7 @@ class ValidationService:
 
 def _finished(answer: Validation) -> FinishedJob:
     return FinishedJob(
-        phase="succeeded",
+        phase="failed" if answer.valid is None else "succeeded",
         valid=answer.valid,
         reason=answer.reason or "",
         result=msgspec.json.encode(answer),
