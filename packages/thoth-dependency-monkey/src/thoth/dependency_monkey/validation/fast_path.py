@@ -68,7 +68,7 @@ class FastPath:
     async def answer(self, request: ValidationRequest) -> Validation | None:
         """Return the answer, or None where a job may find a better one. Never raises.
 
-        "Could not tell" is an answer where nothing but a build, which a job does not do, would help.
+        "Could not tell" is one where nothing but a build, which a job does not do, would help.
         """
         budgeted = ValidationRequest(
             request.stack, request.targets, request.policy, request.constraints, self._budget
