@@ -26,6 +26,7 @@ from thoth.storages.graph.queries.values import (
     storable_time,
 )
 from thoth.storages.graph.validation_records import (
+    FINISHED_CHANNEL,
     STOP_CHANNEL,
     JobRecord,
     ValidationRecord,
@@ -147,14 +148,21 @@ _FINISH = """
          SELECT id FROM validation_job
           WHERE id = %(job_id)s AND attempt = %(attempt)s AND phase = 'running'
             FOR NO KEY UPDATE),
-    kept AS ({keep})
-    UPDATE validation_job
-       SET phase = %(phase)s, valid = %(valid)s, reason = %(reason)s, raw_log = %(raw_log)s,
-           result_digest = %(digest)b, finished_at = now()
-      FROM mine WHERE validation_job.id = mine.id
-    RETURNING validation_job.id
+    kept AS ({keep}),
+    done AS (
+         UPDATE validation_job
+            SET phase = %(phase)s, valid = %(valid)s, reason = %(reason)s, raw_log = %(raw_log)s,
+                result_digest = %(digest)b, finished_at = now()
+           FROM mine WHERE validation_job.id = mine.id
+         RETURNING validation_job.*)
+    SELECT pg_notify('{channel}', json_build_object(
+           'ecosystem', ecosystem, 'phase', phase, 'reason', reason, 'attempt', attempt,
+           'waited', extract(epoch FROM started_at - created_at),
+           'ran', extract(epoch FROM finished_at - started_at))::text)
+      FROM done
 """.format(  # noqa: S608 - constants of ours
-    keep=_KEEP_RESULT.format(source="FROM mine WHERE %(digest)b::bytea IS NOT NULL")
+    channel=FINISHED_CHANNEL,
+    keep=_KEEP_RESULT.format(source="FROM mine WHERE %(digest)b::bytea IS NOT NULL"),
 )
 
 _GIVE_BACK = """
