@@ -10,37 +10,26 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import shutil
 import statistics
-import subprocess
-import sys
-import tempfile
-import time
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-DATA = Path(__file__).parent / "data"
+from measuring import DEPENDENCY_MONKEY, UV_COMPILE, environment, place, stacks, timed
 
+if TYPE_CHECKING:
+    from pathlib import Path
 
-def timed(command: list[str], stdin: str, environment: dict[str, str]) -> tuple[float, int, str]:
-    begin = time.perf_counter()
-    done = subprocess.run(
-        command, input=stdin, capture_output=True, text=True, env=environment, check=False
-    )
-    return time.perf_counter() - begin, done.returncode, done.stdout
+LINGER = 5
+"""Seconds that the embedded server stays between two runs."""
 
 
-def measure(requirements: list[str], repeat: int, place: Path) -> dict[str, object]:
-    text = "\n".join(requirements)
-    own = {**os.environ, "THOTH_DATA_DIR": str(place / "thoth"), "THOTH_PG_LINGER": "5"}
-    theirs = {**os.environ, "UV_CACHE_DIR": str(place / "uv")}
-    thoth = [str(Path(sys.executable).with_name("dependency-monkey")), "validate", "-", "-q"]
+def measure(text: str, repeat: int, directory: Path) -> dict[str, object]:
+    own = environment(THOTH_DATA_DIR=str(directory / "thoth"), THOTH_PG_LINGER=str(LINGER))
+    theirs = environment(UV_CACHE_DIR=str(directory / "uv"))
+    thoth = [DEPENDENCY_MONKEY, "validate", "-", "-q"]
     thoth += ["--timeout", "300", "--output-format", "json"]
-    uv = [shutil.which("uv") or "uv", "pip", "compile", "-q", "--only-binary", ":all:"]
-    uv += ["-p", sys.executable, "-"]
-    cold_uv, uv_code, pins = timed(uv, text, theirs)
+    cold_uv, uv_code, pins = timed([*UV_COMPILE], text, theirs)
     cold, code, answer = timed(thoth, text, own)
-    warm_uv = [timed([*uv, "--offline"], text, theirs)[0] for _ in range(repeat)]
+    warm_uv = [timed([*UV_COMPILE, "--offline"], text, theirs)[0] for _ in range(repeat)]
     warm = [timed(thoth, text, own)[0] for _ in range(repeat)]
     offline = [timed([*thoth, "--offline"], text, own)[0] for _ in range(repeat)]
     result = json.loads(answer)
@@ -64,17 +53,14 @@ def main() -> None:
     parser.add_argument("--stacks", default="small,boto,airflow,ml,airflow-big,bad-tf,bad-deep")
     parser.add_argument("--repeat", type=int, default=5)
     chosen = parser.parse_args()
-    stacks = json.loads((DATA / "stacks.json").read_text())
+    texts = stacks()
     print(
         f"{'stack':12} {'answer':22} {'pins':>9} {'asked':>6}   "
         f"{'cold':>7} {'uv':>7} {'ratio':>6}   {'warm':>7} {'offline':>7} {'uv':>7} {'ratio':>6}"
     )
     for name in chosen.stacks.split(","):
-        # The embedded server runs as another user when root starts it: it must reach the place.
-        with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="against-uv-") as place:
-            Path(place).chmod(0o755)
-            row = measure(stacks[name], chosen.repeat, Path(place))
-            time.sleep(6)  # the server of this place must have ended before the place goes
+        with place(leave_after=LINGER + 1) as directory:
+            row = measure(texts[name], chosen.repeat, directory)
             print(
                 f"{name:12} {row['reason']:22} {row['pins']:>4}/{row['uv_pins']:<4} "
                 f"{row['requests']:>6.0f}   "

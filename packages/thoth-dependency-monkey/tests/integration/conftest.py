@@ -1,4 +1,4 @@
-"""A read-through index on a real port, before indexes that tests make up."""
+"""Applications on real ports; a read-through index before indexes that tests make up."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ from contextlib import AsyncExitStack, ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from litestar import Litestar
 
-from thoth.dependency_monkey.api.errors import exception_handlers
-from thoth.dependency_monkey.api.read_through import read_through_routes
+from thoth.dependency_monkey.api.app import create_read_through_app
 from thoth.dependency_monkey.api.serving import served
 from thoth.dependency_monkey.ecosystems.pypi.index.client import HttpIndex
 from thoth.dependency_monkey.ecosystems.pypi.index.limits import IndexLimits
@@ -20,7 +18,8 @@ from thoth.dependency_monkey.validation.read_through import ReadThrough
 from thoth.dependency_monkey.validation.store import MemoryFactStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Awaitable, Callable, Iterator
+    from contextlib import AbstractContextManager
 
 _LIMITS = IndexLimits(
     connect_timeout=1.0, read_timeout=1.0, request_timeout=2.0, retries=1, backoff=0.01
@@ -40,9 +39,11 @@ class ReadThroughSite:
 
 
 @contextmanager
-def _running(
-    store: Any, limits: IndexLimits, urls: dict[str, str], max_age: float, *, trust_env: bool
-) -> Iterator[ReadThroughSite]:
+def _running(build: Callable[[AsyncExitStack], Awaitable[Any]]) -> Iterator[str]:
+    """Serve the application that `build` makes in the server's own event loop; give its URL.
+
+    What `build` opens on the stack that it is given is closed after the server.
+    """
     ports: list[int] = []
     started = threading.Event()
     loop = asyncio.new_event_loop()
@@ -51,19 +52,7 @@ def _running(
     async def run() -> None:
         try:
             async with AsyncExitStack() as opened:
-                named = []
-                for name, url in urls.items():
-                    client = HttpIndex(url, limits=limits, trust_env=trust_env)
-                    await opened.enter_async_context(client)
-                    named.append(NamedIndex(name, client.url, client))
-                read_through = ReadThrough(named, store, max_age=max_age)
-                await opened.enter_async_context(read_through)
-                application = Litestar(
-                    read_through_routes(read_through),
-                    exception_handlers=exception_handlers(),
-                    openapi_config=None,
-                    logging_config=None,
-                )
+                application = await build(opened)
                 ports.append(await opened.enter_async_context(served(application, "127.0.0.1", 0)))
                 started.set()
                 await stop.wait()
@@ -74,11 +63,17 @@ def _running(
     thread.start()
     started.wait()
     try:
-        yield ReadThroughSite(f"http://127.0.0.1:{ports[0]}", store)
+        yield f"http://127.0.0.1:{ports[0]}"
     finally:
         loop.call_soon_threadsafe(stop.set)
         thread.join()
         loop.close()
+
+
+@pytest.fixture(scope="session")
+def running() -> Callable[..., AbstractContextManager[str]]:
+    """Serve an application in a thread; see `_running`."""
+    return _running
 
 
 @pytest.fixture
@@ -95,7 +90,17 @@ def read_through() -> Iterator[Callable[..., ReadThroughSite]]:
             **urls: str,
         ) -> ReadThroughSite:
             facts = MemoryFactStore() if store is None else store
-            running = _running(facts, limits, urls, max_age, trust_env=trust_env)
-            return stack.enter_context(running)
+
+            async def build(opened: AsyncExitStack) -> Any:
+                named = []
+                for name, url in urls.items():
+                    client = HttpIndex(url, limits=limits, trust_env=trust_env)
+                    await opened.enter_async_context(client)
+                    named.append(NamedIndex(name, client.url, client))
+                read_through = ReadThrough(named, facts, max_age=max_age)
+                await opened.enter_async_context(read_through)
+                return create_read_through_app(read_through)
+
+            return ReadThroughSite(stack.enter_context(_running(build)), facts)
 
         yield start

@@ -17,6 +17,8 @@ def test_without_variables_the_published_defaults_hold():
         offline=False,
         target=None,
         retention_days=30,
+        heartbeat_timeout=10,
+        interruptions=20,
     )
 
 
@@ -29,6 +31,8 @@ def test_every_variable_is_read():
         "THOTH_OFFLINE": "yes",
         "THOTH_TARGET": "cp312-manylinux_2_28_x86_64",
         "THOTH_RETENTION_DAYS": "0.5",
+        "THOTH_HEARTBEAT_TIMEOUT": "2.5",
+        "THOTH_INTERRUPTIONS": "7",
     }
     assert Settings.from_environment(environ) == Settings(
         index_url="https://packages.example/simple",
@@ -38,6 +42,8 @@ def test_every_variable_is_read():
         offline=True,
         target="cp312-manylinux_2_28_x86_64",
         retention_days=0.5,
+        heartbeat_timeout=2.5,
+        interruptions=7,
     )
 
 

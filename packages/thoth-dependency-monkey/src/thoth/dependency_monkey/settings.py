@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,12 @@ DEFAULT_TIMEOUT = 60.0
 LONGEST_TIMEOUT = 3_600.0
 DEFAULT_RETENTION_DAYS = 30.0
 LONGEST_RETENTION_DAYS = 36_500.0
+DEFAULT_HEARTBEAT_TIMEOUT = 10.0
+LONGEST_HEARTBEAT_TIMEOUT = 3_600.0
+DEFAULT_INTERRUPTIONS = 20
+MOST_INTERRUPTIONS = 1_000
 
+_DIGITS = re.compile(r"[0-9]{1,9}")
 _ON = frozenset({"1", "true", "yes", "on"})
 _OFF = frozenset({"0", "false", "no", "off", ""})
 
@@ -37,6 +43,8 @@ class Settings:
     `max_age` is how old, in seconds, a known page may be; `timeout` how many seconds a validation
     may take; `offline` forbids the network. `target` is the id of the target that a service
     validates for, None for its own interpreter; it keeps validations for `retention_days`.
+    A worker that is silent for `heartbeat_timeout` seconds has lost its jobs; a job that was
+    interrupted `interruptions` times has failed.
     """
 
     index_url: str | None = None
@@ -46,6 +54,8 @@ class Settings:
     offline: bool = False
     target: str | None = None
     retention_days: float = DEFAULT_RETENTION_DAYS
+    heartbeat_timeout: float = DEFAULT_HEARTBEAT_TIMEOUT
+    interruptions: int = DEFAULT_INTERRUPTIONS
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -72,6 +82,21 @@ class Settings:
                 LONGEST_RETENTION_DAYS,
                 problems,
                 unit="days",
+            ),
+            heartbeat_timeout=_number(
+                environ,
+                "THOTH_HEARTBEAT_TIMEOUT",
+                DEFAULT_HEARTBEAT_TIMEOUT,
+                1.0,
+                LONGEST_HEARTBEAT_TIMEOUT,
+                problems,
+            ),
+            interruptions=_whole_number(
+                environ,
+                "THOTH_INTERRUPTIONS",
+                DEFAULT_INTERRUPTIONS,
+                MOST_INTERRUPTIONS,
+                problems,
             ),
         )
         if problems:
@@ -102,6 +127,24 @@ def _number(
         Problem(
             f"{text[:40]!r} is not a number of {unit} from {least:g} to {most:.0f}",
             f"Set it to such a number, or unset it for the default of {default:.0f}.",
+            source=name,
+        )
+    )
+    return default
+
+
+def _whole_number(
+    environ: Mapping[str, str], name: str, default: int, most: int, problems: list[Problem]
+) -> int:
+    text = environ.get(name, "").strip()
+    if not text:
+        return default
+    if _DIGITS.fullmatch(text) and 1 <= int(text) <= most:
+        return int(text)
+    problems.append(
+        Problem(
+            f"{text[:40]!r} is not a whole number from 1 to {most}",
+            f"Set it to such a number, or unset it for the default of {default}.",
             source=name,
         )
     )

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import re
+import threading
 from pathlib import Path
 
+import msgspec
 import pytest
+
+from thoth.dependency_monkey.api import metrics
+from thoth.dependency_monkey.jobs.finished import FinishedNotice
 
 
 @pytest.mark.parametrize(
@@ -73,6 +78,43 @@ def test_metrics_are_for_prometheus(http, path):
     assert any(line.startswith(shown) for line in lines)
     assert 'route="unmatched"' in answer.text
     assert "/nothing/here" not in answer.text
+
+
+def test_metrics_show_what_became_of_jobs_and_how_many_wait(http, site):
+    shown = http.get("/metrics").text
+    assert 'thoth_jobs{phase="running"} 0.0' in shown
+    site.unfinished = {"pending": 7, "running": 2}
+    notice = FinishedNotice("pypi", "succeeded", "conflict", attempt=3, waited=0.2, ran=1.5)
+    site.metrics.count_finished(notice)
+    site.metrics.count_finished(msgspec.structs.replace(notice, reason="made up"))
+    shown = http.get("/metrics").text
+    assert 'thoth_jobs{phase="pending"} 7.0' in shown
+    assert 'thoth_jobs{phase="running"} 2.0' in shown
+    assert 'thoth_jobs{phase="unknown"} 0.0' in shown
+    finished = 'thoth_jobs_finished_total{ecosystem="pypi",phase="succeeded",reason='
+    assert f'{finished}"conflict"}} 1.0' in shown
+    assert f'{finished}"other"}} 1.0' in shown
+    assert 'thoth_job_seconds_sum{ecosystem="pypi"} 3.0' in shown
+    assert 'thoth_job_attempts_bucket{ecosystem="pypi",le="3.0"} 2.0' in shown
+
+
+def test_a_database_that_is_away_or_hangs_does_not_keep_metrics_from_being_shown(
+    http, site, monkeypatch
+):
+    monkeypatch.setattr(metrics, "COUNT_SECONDS", 0.05)
+    go_on = threading.Event()
+
+    def hang():
+        go_on.wait(30)
+        return {}
+
+    for fault in (lambda: 1 / 0, hang):
+        monkeypatch.setattr(site, "count_unfinished", fault)
+        answer = http.get("/metrics")
+        assert answer.status_code == 200
+        assert "thoth_jobs{" not in answer.text
+        assert "thoth_http_requests_total{" in answer.text
+    go_on.set()
 
 
 def test_every_metric_is_documented(http):

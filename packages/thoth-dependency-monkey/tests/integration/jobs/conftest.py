@@ -78,6 +78,9 @@ class Process:
         assert self._process.stdout is not None
         return self._process.stdout.readline().split()
 
+    def is_running(self) -> bool:
+        return self._process.poll() is None
+
     def kill(self) -> None:
         self._process.kill()
         self._process.wait(30)

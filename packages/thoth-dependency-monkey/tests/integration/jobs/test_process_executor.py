@@ -16,14 +16,15 @@ from uuid import uuid4
 import pytest
 
 from thoth.dependency_monkey.ecosystems.pypi.policy import Policy
+from thoth.dependency_monkey.jobs.executors import InterruptedFailure, SettledFailure
 from thoth.dependency_monkey.jobs.process_executor import (
-    LARGEST_LOG,
     VALIDATOR,
     ProcessExecutor,
     ProcessLimits,
 )
 from thoth.dependency_monkey.testing import Fault, IndexServer
 from thoth.dependency_monkey.validation.question import Question
+from thoth.dependency_monkey.validation.raw_log import LARGEST_LOG
 from thoth.storages import JobRecord
 
 if TYPE_CHECKING:
@@ -205,10 +206,18 @@ class TestMisbehaviour:
         assert "ValueError: on purpose" in finished.raw_log
         assert "exit code 1" in finished.raw_log
 
+    def test_a_request_that_the_validator_calls_malformed_is_not_to_be_tried_again(self) -> None:
+        finished = _run(NOWHERE, _job("six==*"))
+        assert isinstance(finished, SettledFailure)
+        assert (finished.phase, finished.reason) == ("failed", "internal_error")
+        assert "error: line 1" in finished.raw_log
+        assert "refused the request as malformed" in finished.raw_log
+
     def test_a_crash_by_signal(self) -> None:
         finished = _misbehave("import os; os.kill(os.getpid(), 11)")
         assert finished.reason == "internal_error"
         assert "SIGSEGV" in finished.raw_log
+        assert not isinstance(finished, InterruptedFailure)
 
     def test_a_program_that_is_not_there(self) -> None:
         finished = _run(NOWHERE, command=("/no/such/validator",))
@@ -397,8 +406,10 @@ class TestLimits:
 def test_a_killed_validator_is_told_from_a_killed_guard(index: IndexServer) -> None:
     finished = _misbehave("import os; os.kill(os.getpid(), 9)")
     assert "SIGKILL" in finished.raw_log
+    assert isinstance(finished, InterruptedFailure)
     guard = _misbehave("import os, time; os.kill(os.getppid(), 9); time.sleep(60)")
     assert "SIGKILL" in guard.raw_log
+    assert isinstance(guard, InterruptedFailure)
     assert guard.reason == "internal_error"
 
 

@@ -6,8 +6,10 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from thoth.dependency_monkey.jobs import retention
 from thoth.dependency_monkey.jobs.queue import enqueue
 from thoth.dependency_monkey.jobs.retention import Retention
+from thoth.storages.testing.contracts import absent, page
 from thoth.storages.testing.validation_contract import new_validation, succeeded
 
 if TYPE_CHECKING:
@@ -41,6 +43,42 @@ def test_what_has_expired_goes_with_its_job_its_result_and_the_log_of_the_queue(
     assert kept.result_digest is not None
     assert graph.validations.result(old.result_digest) is None
     assert graph.validations.result(kept.result_digest) == b"result kept"
+
+
+INDEX = "https://index.example/simple/"
+
+
+def record_absent(graph: GraphDatabase, checked_at: datetime, *names: str) -> None:
+    records = [absent(name, checked_at=checked_at) for name in names]
+    graph.pages.record(INDEX, [page("six", checked_at=checked_at), *records])
+
+
+def kept(graph: GraphDatabase, *names: str) -> list[str]:
+    return sorted(graph.pages.get(INDEX, [*names, "six"], format=1))
+
+
+def test_that_a_package_does_not_exist_is_forgotten_when_nobody_asked_for_long(
+    graph: GraphDatabase,
+) -> None:
+    now = datetime.now(UTC)
+    record_absent(graph, now - timedelta(days=31), "old")
+    record_absent(graph, now - timedelta(days=29), "recent")
+    Retention(graph, keeps_pages=True).run_once()
+    assert kept(graph, "old", "recent") == ["old", "recent", "six"]
+    Retention(graph).run_once()
+    assert kept(graph, "old", "recent") == ["recent", "six"]
+
+
+def test_however_many_names_are_made_up_only_so_many_are_kept(
+    graph: GraphDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "PAGE_BATCH", 3)
+    now = datetime.now(UTC)
+    names = [f"made-up-{number:02}" for number in range(20)]
+    for number, name in enumerate(names):
+        record_absent(graph, now - timedelta(minutes=20 - number), name)
+    Retention(graph, most_absent_pages=4).run_once()
+    assert kept(graph, *names) == [*names[-4:], "six"]
 
 
 def test_it_goes_on_until_told_to_stop_though_the_database_is_away(

@@ -1,4 +1,7 @@
-"""A worker in a process of its own, to be killed. Arguments: settings, seconds, attempts.
+"""A worker in a process of its own, to be killed. Arguments: settings, seconds, limit.
+
+The limit is that of attempts, those that crash and those that are interrupted alike. A job whose
+request is "request of poison" kills the worker.
 
 Each run of a job is a line on standard output: its start, and its end where it came to that.
 """
@@ -9,6 +12,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +28,8 @@ if TYPE_CHECKING:
 
 async def answer(job: JobRecord) -> FinishedJob:
     print("start", job.job_id, job.attempt, flush=True)
+    if job.request == b"request of poison":
+        os.kill(os.getpid(), signal.SIGKILL)
     await asyncio.sleep(float(sys.argv[2]))
     print("end", job.job_id, job.attempt, flush=True)
     return FinishedJob("succeeded", True, "resolved", job.request, f"attempt {job.attempt}")
@@ -34,7 +41,11 @@ def main() -> None:
     settings = StoragesSettings(data_dir=Path(given["data_dir"]), server=server, pg_linger=0.0)
     with GraphDatabase(settings) as graph:
         limits = WorkerLimits(
-            heartbeat_timeout=1.0, poll=0.2, retry=0.05, attempts=int(sys.argv[3])
+            heartbeat_timeout=1.0,
+            poll=0.2,
+            retry=0.05,
+            attempts=int(sys.argv[3]),
+            interruptions=int(sys.argv[3]),
         )
         asyncio.run(Worker(graph, InlineExecutor(answer), limits=limits).run())
 

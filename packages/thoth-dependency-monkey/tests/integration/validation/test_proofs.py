@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import time
+from types import SimpleNamespace
+
 import pytest
 
 from thoth.dependency_monkey.testing import InMemoryIndex, ReleaseSpec
+from thoth.dependency_monkey.validation import validate as module
 
 WINDOWS = ReleaseSpec(wheel_tags=["cp312-cp312-win_amd64"])
 FUTURE = ReleaseSpec(requires_python=">=3.99")
@@ -176,6 +180,28 @@ def test_a_proof_does_not_grow_with_the_number_of_versions(asker):
     validation = asker.ask("app\nlib<2", index)
     assert asker.lines(validation) == ["app", "lib<2"]
     assert len(validation.explanation.text) < 500
+
+
+def test_a_conflict_that_is_found_at_the_last_moment_is_a_no_all_the_same(asker, monkeypatch):
+    passed = 0.0
+    search_is_over = module.unknowable_releases
+
+    def at_the_deadline(*arguments):
+        nonlocal passed
+        passed = 3_600.0
+        return search_is_over(*arguments)
+
+    clock = SimpleNamespace(monotonic=lambda: time.monotonic() + passed)
+    monkeypatch.setattr(module, "time", clock)
+    monkeypatch.setattr(module, "unknowable_releases", at_the_deadline)
+    stack, index, lines, reason = CASES["a conflict three packages deep"]
+    validation = asker.ask(stack, {**index, **BYSTANDERS})
+    assert (validation.valid, validation.reason) == (False, reason)
+    assert set(lines) <= set(asker.lines(validation))
+    explanation = validation.explanation
+    assert explanation.remedies == ()
+    assert len(explanation.steps) == 1
+    assert explanation.text.endswith("the requirements cannot be met.")
 
 
 def test_an_error_of_a_page_on_the_way_is_no_proof(asker):

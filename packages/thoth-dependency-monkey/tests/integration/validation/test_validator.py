@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import threading
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ import pytest
 
 from thoth.dependency_monkey.testing import Fault, IndexServer
 from thoth.dependency_monkey.validation.document import decode_document
+from thoth.dependency_monkey.validation.exchange import MEDIA_TYPE, IndexList, encode_fact
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -197,6 +199,28 @@ class TestDelivery:
         assert (found["reason"], found["lock"]) == ("limit_exceeded", None)
 
 
+@contextmanager
+def broken_read_through() -> Iterator[str]:
+    """A read-through index that names its indexes and answers nothing else; gives its URL."""
+    listed = encode_fact(IndexList((("main", "https://index.example/simple/"),)))
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            is_list = self.path == "/index/default/simple/"
+            self.send_response(200 if is_list else 500)
+            self.send_header("content-type", MEDIA_TYPE)
+            self.end_headers()
+            self.wfile.write(listed if is_list else b"")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/index/default/simple/"
+        server.shutdown()
+
+
 def _comparable(found: dict[str, Any]) -> dict[str, Any]:
     """Leave out what no two runs have in common: ids, times, counts."""
     for member in ("id", "document_id", "created_at", "started_at", "finished_at", "timings"):
@@ -245,9 +269,32 @@ class TestThroughTheReadThroughIndex:
         self, index: IndexServer, read_through: Callable[..., Any]
     ) -> None:
         index.fault("/simple/six/", Fault(status=500))
-        found = answer(run(INDEX_URL=read_through(main=index.url).url), 3)
+        site = read_through(main=index.url)
+        done = run(INDEX_URL=site.url)
+        found = answer(done, 3)
         assert found["reason"] == "index_unreachable"
         assert f"{index.url}six/: HTTP status 500" in found["results"][0]["detail"]
+        assert site.root not in (done.stdout + done.stderr).decode()
+
+    def test_the_log_names_the_real_indexes(
+        self, index: IndexServer, read_through: Callable[..., Any]
+    ) -> None:
+        with IndexServer() as extra:
+            given = {"extra": extra.url.replace("//", "//me:secret@"), "main": index.url}
+            site = read_through(**given)
+            done = run(INDEX_URL=site.url)
+            assert f"with {extra.url}, {index.url}\n" in done.stderr.decode()
+        assert site.root not in (done.stdout + done.stderr).decode()
+        assert "secret" not in (done.stdout + done.stderr).decode()
+
+    def test_a_read_through_index_that_breaks_is_not_named_by_its_address(self) -> None:
+        with broken_read_through() as url:
+            done = run(INDEX_URL=url)
+        found = answer(done, 3)
+        assert found["reason"] == "index_unreachable"
+        shown = "https://index.example/simple/six/ (read-through index): HTTP status 500"
+        assert found["results"][0]["detail"].startswith(shown)
+        assert "127.0.0.1" not in (done.stdout + done.stderr).decode()
 
     def test_it_may_be_as_of_a_date(
         self, index: IndexServer, read_through: Callable[..., Any]
@@ -264,5 +311,8 @@ class TestThroughTheReadThroughIndex:
         assert index.asked("/simple/six/") == 2
 
     def test_a_read_through_index_that_is_away_is_no_verdict(self) -> None:
-        found = answer(run(INDEX_URL="http://127.0.0.1:9/index/default/simple/"), 3)
+        done = run(INDEX_URL="http://127.0.0.1:9/index/default/simple/")
+        found = answer(done, 3)
         assert found["reason"] == "index_unreachable"
+        assert found["results"][0]["detail"].startswith("read-through index: ")
+        assert "127.0.0.1" not in (done.stdout + done.stderr).decode()

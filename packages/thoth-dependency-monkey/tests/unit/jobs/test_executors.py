@@ -9,7 +9,8 @@ from uuid import uuid4
 import pytest
 
 from thoth.dependency_monkey.errors import Reason
-from thoth.dependency_monkey.jobs.executors import LARGEST_LOG, InlineExecutor, failed_job
+from thoth.dependency_monkey.jobs.executors import InlineExecutor, failed_job
+from thoth.dependency_monkey.validation.raw_log import LARGEST_LOG
 from thoth.storages import FinishedJob, JobRecord
 
 JOB = JobRecord(uuid4(), 1, b"request", "pypi")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from thoth.dependency_monkey.resolver.proof import Proof, explain, proof_text, version_ranges
@@ -13,6 +15,9 @@ from thoth.dependency_monkey.resolver.universe import (
     Opaque,
     Universe,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Needs = dict[str, dict[str, list[tuple[str, str]]]]
 
@@ -61,6 +66,7 @@ def prove(
     excluded: dict[str, tuple[str, str, str]] | None = None,
     *,
     generalise: bool = False,
+    should_stop: Callable[[], bool] = lambda: False,
 ) -> Proof:
     universe = NamedUniverse(table, excluded or {})
     roots = [(position, universe.need(*one)) for position, one in enumerate(asked)]
@@ -73,6 +79,7 @@ def prove(
         roots,
         lambda position: f"you require {roots[position][1].text} (line {position + 1})",
         lambda position: f"you constrain number {position}",
+        should_stop,
     )
 
 
@@ -89,6 +96,23 @@ def test_two_requirements_that_contradict_each_other_are_both_named() -> None:
 def test_a_requirement_that_has_no_part_in_the_conflict_is_not_named() -> None:
     table: Needs = {"a": {"1": [("c", "1")]}, "b": {"1": []}, "c": {"1": [], "2": []}}
     assert prove(table, [("b", "*"), ("a", "*"), ("c", "2")]).roots == (1, 2)
+
+
+@pytest.mark.parametrize("clauses", [0, 1, 3])
+def test_without_time_for_its_steps_a_proof_still_names_what_was_asked_for(clauses: int) -> None:
+    table: Needs = {
+        "app": {"1": [("lib", "1")], "2": [("lib", "2")]},
+        "lib": {"1": [("base", "1")], "2": [("base", "1")]},
+        "base": {"1": [], "2": []},
+    }
+    asked = [("base", "2"), ("app", "*")]
+    answers = iter([False] * clauses)
+    proof = prove(table, asked, should_stop=lambda: next(answers, True))
+    assert proof.roots == prove(table, asked).roots == (0, 1)
+    assert proof_text(proof) == (
+        "Because you require base==2 (line 1) and you require app (line 2), "
+        "the requirements cannot be met."
+    )
 
 
 def test_a_package_that_does_not_exist_is_named_as_a_fact() -> None:

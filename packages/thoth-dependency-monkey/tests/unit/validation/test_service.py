@@ -12,7 +12,7 @@ import pytest
 from thoth.dependency_monkey.ecosystems.pypi.facts import decode_artifacts
 from thoth.dependency_monkey.ecosystems.pypi.policy import Policy
 from thoth.dependency_monkey.errors import RequestError
-from thoth.dependency_monkey.testing import InMemoryIndex
+from thoth.dependency_monkey.testing import InMemoryIndex, ReleaseSpec
 from thoth.dependency_monkey.validation.fast_path import BUDGET, FastPath
 from thoth.dependency_monkey.validation.limits import Limits
 from thoth.dependency_monkey.validation.question import Question
@@ -42,6 +42,7 @@ class World:
                 "boto3": {"1.0": ["six>=1.10"]},
                 "six": {"1.17.0": []},
                 "old": {"1.0": ["six<1"]},
+                "built": {"1.0": ReleaseSpec(wheel_tags=(), sdist=True, static=False)},
             },
             url=INDEX,
             clock=lambda: self.now,
@@ -112,6 +113,14 @@ def test_fresh_facts_refute_at_once(world):
     (record,) = world.accept("old")
     assert (record.phase, record.valid, record.reason) == ("succeeded", False, "version_not_found")
     assert "old requires six<1" in record.raw_log
+    assert world.queued == []
+
+
+def test_what_only_a_build_could_tell_fails_at_once(world):
+    world.learn("built")
+    (record,) = world.accept("built")
+    assert (record.phase, record.valid, record.reason) == ("failed", None, "metadata_unavailable")
+    assert "built 1.0" in record.raw_log
     assert world.queued == []
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from thoth.storages.graph.queries.artifact_metadata import ArtifactMetadataStore
     from thoth.storages.graph.queries.pages import PageStore
     from thoth.storages.graph.queries.validations import ValidationStore
-    from thoth.storages.graph.records import ArtifactMetadataRecord, PageRecord
+    from thoth.storages.graph.records import ArtifactMetadataRecord, PageRecord, PageStamp
     from thoth.storages.graph.validation_records import (
         FinishedJob,
         JobRecord,
@@ -56,6 +56,7 @@ __all__ = [
     "NotConnectedError",
     "NotFoundError",
     "PageRecord",
+    "PageStamp",
     "PageStore",
     "SchemaMismatchError",
     "SettingsError",
@@ -74,6 +75,7 @@ _HOMES = {
     "JobRecord": "graph.validation_records",
     "NewValidation": "graph.validation_records",
     "PageRecord": "graph.records",
+    "PageStamp": "graph.records",
     "PageStore": "graph.queries.pages",
     "StoragesSettings": "settings",
     "ValidationRecord": "graph.validation_records",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,8 +60,10 @@ def interrupt_a_record(graph: GraphDatabase, with_function: str) -> DatabaseErro
 def test_a_connection_lost_in_a_query_is_typed_and_the_next_call_connects(
     graph: GraphDatabase,
 ) -> None:
+    before = graph.stats()["failures"]
     error = interrupt_a_record(graph, "pg_terminate_backend")
     assert isinstance(error, DatabaseUnreachableError)
+    assert graph.stats()["failures"] == before + 1
     assert graph.pages.get(INDEX, ["first", "second"], format=1) == {}
     graph.pages.record(INDEX, [page("first")])
     assert graph.pages.get(INDEX, ["first"], format=1)
@@ -72,15 +76,17 @@ def test_a_statement_that_takes_too_long_is_typed(graph: GraphDatabase) -> None:
     assert graph.pages.get(INDEX, ["first", "second"], format=1) == {}
 
 
-def test_connections_that_died_while_idle_are_replaced(graph: GraphDatabase) -> None:
+def test_connections_that_died_while_idle_are_replaced_before_anybody_notices(
+    graph: GraphDatabase,
+) -> None:
+    before = graph.stats()["failures"]
     with psycopg.connect(graph.construct_connection_string(), autocommit=True) as observer:
         observer.execute(
             "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
-    with pytest.raises(DatabaseUnreachableError):
-        graph.pages.get(INDEX, ["six"], format=1)
     assert graph.pages.get(INDEX, ["six"], format=1) == {}
+    assert graph.stats()["failures"] == before
 
 
 def test_a_read_only_database_refuses_what_changes_it(empty_graph: GraphDatabase) -> None:
@@ -184,6 +190,24 @@ def test_a_server_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch
         with pytest.raises(DatabaseUnreachableError):
             unreachable(port=listener.getsockname()[1], database="other").connect()
         assert time.monotonic() - started < 10
+
+
+def test_an_embedded_server_whose_supervisor_was_killed_ends_with_its_last_user() -> None:
+    with temporary_settings() as settings:
+        with GraphDatabase(settings):
+            state = json.loads((settings.data_dir / "postgresql" / "state.json").read_text())
+            os.kill(state["supervisor_pid"], signal.SIGKILL)
+            wait_for_the_end_of(state["supervisor_pid"])
+        wait_for_the_end_of(state["server_pid"])
+
+
+def wait_for_the_end_of(pid: int) -> None:
+    deadline = time.monotonic() + 30
+    with suppress(ProcessLookupError):
+        while True:
+            os.kill(pid, 0)
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
 
 
 def test_an_embedded_server_that_was_killed_comes_back() -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from litestar.types import ControllerRouterHandler
 
     from thoth.dependency_monkey.api.health import Check
+    from thoth.dependency_monkey.api.metrics import CountUnfinished
     from thoth.dependency_monkey.validation.read_through import ReadThrough
     from thoth.dependency_monkey.validation.service import ValidationService
 
@@ -34,17 +35,18 @@ def create_app(
     *,
     checks: Mapping[str, Check] | None = None,
     metrics: Metrics | None = None,
+    count_unfinished: CountUnfinished | None = None,
 ) -> Litestar:
     """Return the application; `read_through` must be open while it is served.
 
-    `checks` are what `/readyz` looks at, by name.
+    `checks` are what `/readyz` looks at, by name; `count_unfinished` counts jobs for `/metrics`.
     """
     counted = metrics or Metrics()
     application = bare_app(
         [
             v0alpha0(service, counted),
             *health_routes({} if checks is None else checks),
-            *metrics_routes(counted),
+            *metrics_routes(counted, count_unfinished),
             *page_routes(),
             *_definition_routes(),
             *read_through_routes(read_through),

@@ -1,8 +1,12 @@
-"""Metrics in the text format of Prometheus, in a registry of their own."""
+"""Metrics in the text format of Prometheus, in a registry of their own.
+
+Workers are other processes, perhaps on other machines: what became of jobs comes from the database.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import asyncio
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from litestar import Response, get
 from prometheus_client import (
@@ -15,11 +19,27 @@ from prometheus_client import (
     generate_latest,
 )
 
+from thoth.dependency_monkey.errors import Reason
+
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from litestar.handlers import HTTPRouteHandler
+
+    from thoth.dependency_monkey.jobs.finished import FinishedNotice
+
+CountUnfinished: TypeAlias = "Callable[[], Mapping[Any, int]]"
+"""Counts the unfinished jobs by phase; may block, and may raise."""
+
+COUNT_SECONDS = 2.0
+"""How long a scrape waits for the database."""
 
 _TEXT_FORMAT = "text/plain; version=1.0.0"
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_JOB_BUCKETS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0)
+_ATTEMPTS = (1, 2, 3, 5, 10, 20)
+_UNFINISHED = ("pending", "running", "unknown")
+_REASONS = frozenset(Reason)
 
 
 class Metrics:
@@ -54,6 +74,40 @@ class Metrics:
             registry=self.registry,
         )
 
+        self._jobs: Any = Gauge(
+            "thoth_jobs",
+            "Jobs that have not finished, by phase, of all workers.",
+            ("phase",),
+            registry=self.registry,
+        )
+        self._finished: Any = Counter(
+            "thoth_jobs_finished",
+            "Jobs that have finished, by what came out, of all workers.",
+            ("ecosystem", "phase", "reason"),
+            registry=self.registry,
+        )
+        self._job_seconds: Any = Histogram(
+            "thoth_job_seconds",
+            "Time that the last attempt of a finished job took.",
+            ("ecosystem",),
+            buckets=_JOB_BUCKETS,
+            registry=self.registry,
+        )
+        self._job_wait: Any = Histogram(
+            "thoth_job_wait_seconds",
+            "Time from accepting a finished job to its last attempt.",
+            ("ecosystem",),
+            buckets=_JOB_BUCKETS,
+            registry=self.registry,
+        )
+        self._job_attempts: Any = Histogram(
+            "thoth_job_attempts",
+            "Attempts that a finished job took.",
+            ("ecosystem",),
+            buckets=_ATTEMPTS,
+            registry=self.registry,
+        )
+
     def begin_request(self) -> None:
         """Count a request that has begun."""
         self._in_progress.inc()
@@ -68,12 +122,45 @@ class Metrics:
         """Count a validation that was accepted and, with `answered`, answered at once."""
         self._validations.labels(ecosystem, "fast" if answered else "job").inc()
 
+    def count_finished(self, notice: FinishedNotice) -> None:
+        """Count a job that has finished."""
+        reason = notice.reason if notice.reason in _REASONS else "other"
+        self._finished.labels(notice.ecosystem, notice.phase, reason).inc()
+        self._job_seconds.labels(notice.ecosystem).observe(notice.ran)
+        self._job_wait.labels(notice.ecosystem).observe(notice.waited)
+        self._job_attempts.labels(notice.ecosystem).observe(notice.attempt)
 
-def metrics_routes(metrics: Metrics) -> list[HTTPRouteHandler]:
-    """Return the route that shows the metrics."""
+    def show_unfinished(self, counts: Mapping[Any, int] | None) -> None:
+        """Show how many jobs are in which phase; with None, that nobody knows."""
+        self._jobs.clear()
+        if counts is not None:
+            for phase in _UNFINISHED:
+                self._jobs.labels(phase).set(counts.get(phase, 0))
 
-    @get("/metrics", sync_to_thread=False)
-    def show() -> Response[bytes]:
+
+def metrics_routes(
+    metrics: Metrics, count_unfinished: CountUnfinished | None = None
+) -> list[HTTPRouteHandler]:
+    """Return the route that shows the metrics, with the unfinished jobs where they are counted."""
+    counting: asyncio.Future[Mapping[Any, int]] | None = None
+
+    async def counted() -> Mapping[Any, int] | None:
+        nonlocal counting
+        if count_unfinished is None:
+            return None
+        if counting is None:
+            # At most one at a time, however often somebody looks while the database hangs.
+            counting = asyncio.ensure_future(asyncio.to_thread(count_unfinished))
+        asked = counting
+        await asyncio.wait([asked], timeout=COUNT_SECONDS)
+        if not asked.done():
+            return None
+        counting = None
+        return None if asked.exception() is not None else asked.result()
+
+    @get("/metrics")
+    async def show() -> Response[bytes]:
+        metrics.show_unfinished(await counted())
         return Response(generate_latest(metrics.registry), media_type=_TEXT_FORMAT)
 
     return [show]

@@ -95,6 +95,8 @@ async def _serve(
         )
         await asyncio.sleep(0)
         from thoth.dependency_monkey.api.app import create_app
+        from thoth.dependency_monkey.api.metrics import Metrics
+        from thoth.dependency_monkey.jobs.finished import hearing
         from thoth.dependency_monkey.jobs.queue import enqueue
         from thoth.dependency_monkey.validation.fast_path import FastPath
         from thoth.dependency_monkey.validation.service import ValidationService
@@ -110,7 +112,15 @@ async def _serve(
             graph.validations, accepted_on, enqueue=enqueue, fast_path=fast_path
         )
         stack.push_async_callback(partial(asyncio.to_thread, service.close))
-        application = create_app(service, read_through, checks=checks(graph))
+        metrics = Metrics()
+        await stack.enter_async_context(hearing(graph, metrics.count_finished))
+        application = create_app(
+            service,
+            read_through,
+            checks=checks(graph),
+            metrics=metrics,
+            count_unfinished=graph.validations.count_unfinished,
+        )
         await stack.enter_async_context(served(application, host, port))
         if workers:
             arguments = ["--jobs", str(workers), "--until-input-ends"]

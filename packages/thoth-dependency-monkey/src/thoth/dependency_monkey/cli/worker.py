@@ -86,11 +86,16 @@ async def _work(jobs: int, environ: Mapping[str, str], *, until_input_ends: bool
             f"http://{LOOPBACK}:{port}/index/{ALL_INDEXES}/simple/",
             limits=ProcessLimits(validation_seconds=settings.timeout),
         )
-        working = Worker(graph, executor, limits=WorkerLimits(jobs=jobs))
+        limits = WorkerLimits(
+            jobs=jobs,
+            heartbeat_timeout=settings.heartbeat_timeout,
+            interruptions=settings.interruptions,
+        )
+        working = Worker(graph, executor, limits=limits)
         logger.info("working", name=working.name, jobs=jobs)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(working.run())
-            tasks.create_task(Retention(graph).run(stop))
+            tasks.create_task(Retention(graph, keeps_pages=settings.offline).run(stop))
             await stop.wait()
             logger.info("stopping")
             working.stop()

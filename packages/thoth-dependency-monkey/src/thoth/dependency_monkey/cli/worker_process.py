@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 30.0
-STEADY_SECONDS = 60.0
+STEADY_SECONDS = 10.0
 """A worker that lived so long is started again after the first pause."""
 STOP_SECONDS = 20.0
 

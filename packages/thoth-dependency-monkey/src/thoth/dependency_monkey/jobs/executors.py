@@ -10,16 +10,13 @@ import traceback
 from typing import TYPE_CHECKING, Protocol
 
 from thoth.dependency_monkey.errors import Reason
-from thoth.dependency_monkey.validation.render.escape import visible
+from thoth.dependency_monkey.validation.raw_log import raw_log
 from thoth.storages import FinishedJob
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from thoth.storages import JobRecord
-
-LARGEST_LOG = 1024 * 1024
-"""Characters of a `raw_log`; of a longer one the end is kept."""
 
 
 class Executor(Protocol):
@@ -29,8 +26,9 @@ class Executor(Protocol):
         """Answer a job, in bounded time; within a second when `cancelled` is set.
 
         Whatever a validator does (crashes, hangs, reports garbage or too much) is a `FinishedJob`
-        with a reason and a log. `internal_error` means that another attempt may do better; so does
-        an exception, which is the machine's fault, never the validator's.
+        with a reason and a log. `internal_error` means that another attempt may do better, unless
+        it is a `SettledFailure`; so does an exception, which is the machine's fault, never the
+        validator's.
         """
         ...
 
@@ -67,10 +65,29 @@ class InlineExecutor:
         return failed_job(Reason.TIMED_OUT, f"Stopped after {self._seconds:g} s.")
 
 
-def failed_job(reason: Reason, log: str) -> FinishedJob:
+def failed_job(reason: Reason, log: str, summary: str = "") -> FinishedJob:
     """Return what is known of a job that came to no conclusion; its log is made harmless."""
-    harmless = "\n".join(visible(line) for line in log.split("\n"))
-    return FinishedJob("failed", None, reason.value, b"", harmless[-LARGEST_LOG:])
+    return FinishedJob("failed", None, reason.value, b"", raw_log(log, summary))
+
+
+class SettledFailure(FinishedJob, frozen=True):
+    """An internal error that another attempt would only repeat."""
+
+
+class InterruptedFailure(FinishedJob, frozen=True):
+    """An internal error that says nothing of the question: somebody else ended the attempt."""
+
+
+def interrupted_failure(log: str, summary: str = "") -> InterruptedFailure:
+    """Return what is known of a job whose attempt was interrupted; its log is made harmless."""
+    reason = Reason.INTERNAL_ERROR.value
+    return InterruptedFailure("failed", None, reason, b"", raw_log(log, summary))
+
+
+def settled_failure(log: str, summary: str) -> SettledFailure:
+    """Return what is known of a job that no attempt can answer; its log is made harmless."""
+    reason = Reason.INTERNAL_ERROR.value
+    return SettledFailure("failed", None, reason, b"", raw_log(log, summary))
 
 
 def _outcome(answering: asyncio.Future[FinishedJob]) -> FinishedJob:

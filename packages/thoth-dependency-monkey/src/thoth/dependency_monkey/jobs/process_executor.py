@@ -25,11 +25,17 @@ import msgspec
 
 from thoth.dependency_monkey.errors import Reason
 from thoth.dependency_monkey.jobs import confinement
+from thoth.dependency_monkey.jobs.executors import (
+    failed_job,
+    interrupted_failure,
+    settled_failure,
+)
 from thoth.dependency_monkey.validation.document import LARGEST_DOCUMENT, decode_document
 from thoth.dependency_monkey.validation.question import Question
-from thoth.dependency_monkey.validation.render.escape import visible
+from thoth.dependency_monkey.validation.raw_log import raw_log
 from thoth.dependency_monkey.validation.validator import (
     EXIT_CONCLUSION,
+    EXIT_MALFORMED,
     EXIT_UNDECIDED,
     question_environment,
 )
@@ -40,14 +46,13 @@ if TYPE_CHECKING:
 
     from thoth.storages import JobRecord
 
-LARGEST_LOG = 1024 * 1024
-"""Bytes of a `raw_log`."""
-
 VALIDATOR = (sys.executable, "-I", "-m", "thoth.dependency_monkey.validation.validator")
 
 _PIECE = 64 * 1024
 _LAST_WORDS = 2.0
 _DEATH = 7.0
+# No process comes to these by a fault of its own, as it does to SIGSEGV or SIGABRT.
+_SENT_BY_OTHERS = frozenset({signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +107,7 @@ class ProcessExecutor:
         try:
             variables = question_environment(Question.decode(job.request))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            return _failure(Reason.INTERNAL_ERROR, f"the job cannot be read: {error}", b"")
+            return failed_job(Reason.INTERNAL_ERROR, f"the job cannot be read: {error}")
         directory = await asyncio.to_thread(tempfile.mkdtemp, prefix="thoth-validator-")
         try:
             run = _Run(self._limits)
@@ -171,11 +176,11 @@ class _Run:
                 start_new_session=True,
             )
         except ValueError as error:
-            return _failure(Reason.INTERNAL_ERROR, f"the validator cannot be asked: {error}", b"")
+            return failed_job(Reason.INTERNAL_ERROR, f"the validator cannot be asked: {error}")
         except OSError as error:
             if error.errno != errno.E2BIG:
                 raise
-            return _failure(Reason.LIMIT_EXCEEDED, "the request is too large to be handed on", b"")
+            return failed_job(Reason.LIMIT_EXCEEDED, "the request is too large to be handed on")
         assert self._process.stdout is not None  # noqa: S101 - they are pipes
         assert self._process.stderr is not None  # noqa: S101
         self._readers = [
@@ -253,14 +258,18 @@ class _Run:
                 return self._failed(Reason.LIMIT_EXCEEDED, text, log)
         if code in (EXIT_CONCLUSION, EXIT_UNDECIDED):
             return self._reported(code, log)
+        if code == EXIT_MALFORMED:
+            return settled_failure(log, self._summary("refused the request as malformed"))
         if code == -signal.SIGXCPU:
             text = f"killed, since it used more than {self._limits.cpu_seconds} s of processor time"
             return self._failed(Reason.LIMIT_EXCEEDED, text, log)
+        if code is not None and -code in _SENT_BY_OTHERS:
+            return interrupted_failure(log, self._summary(f"killed by {_signal_name(-code)}"))
         if code is not None and code < 0:
             return self._failed(Reason.INTERNAL_ERROR, f"killed by {_signal_name(-code)}", log)
         return self._failed(Reason.INTERNAL_ERROR, f"ended with exit code {code}", log)
 
-    def _reported(self, code: int, log: bytes) -> FinishedJob:
+    def _reported(self, code: int, log: str) -> FinishedJob:
         try:
             answer = decode_document(bytes(self._document)).result
             fault = None
@@ -280,11 +289,11 @@ class _Run:
             valid=answer.valid,
             reason=answer.reason or "",
             result=msgspec.json.encode(answer),
-            raw_log=_raw_log(log, self._summary(f"ended with exit code {code}")),
+            raw_log=raw_log(log, self._summary(f"ended with exit code {code}")),
         )
 
-    def _failed(self, reason: Reason, text: str, log: bytes) -> FinishedJob:
-        return _failure(reason, self._summary(text), log)
+    def _failed(self, reason: Reason, text: str, log: str) -> FinishedJob:
+        return failed_job(reason, log, self._summary(text))
 
     def _summary(self, text: str) -> str:
         return f"validator: {text}, after {self._took:.2f} s"
@@ -313,32 +322,9 @@ class _Log:
             self._tail_size -= len(self._tail[0])
             self._dropped += len(self._tail.popleft())
 
-    def read(self) -> bytes:
+    def read(self) -> str:
         gap = f"\n[{self._dropped} bytes left out]\n".encode() if self._dropped else b""
-        return bytes(self._head) + gap + b"".join(self._tail)
-
-
-def _failure(reason: Reason, summary: str, log: bytes) -> FinishedJob:
-    return FinishedJob(
-        phase="failed",
-        valid=None,
-        reason=reason.value,
-        result=b"",
-        raw_log=_raw_log(log, summary),
-    )
-
-
-def _raw_log(log: bytes, summary: str) -> str:
-    """Return the log and then the summary, made harmless, within the published limit."""
-    text = log.decode("utf-8", "replace").replace("\r\n", "\n")
-    escaped = "\n".join(visible(line) for line in text.split("\n")).strip("\n").encode()
-    end = visible(summary).encode()[:_PIECE]
-    room = LARGEST_LOG - len(end) - 1
-    if len(escaped) > room:
-        gap = b"\n[cut]\n"
-        half = (room - len(gap)) // 2
-        escaped = escaped[:half] + gap + escaped[-half:]
-    return b"\n".join(part for part in (escaped, end) if part).decode(errors="ignore")
+        return (bytes(self._head) + gap + b"".join(self._tail)).decode("utf-8", "replace")
 
 
 def _signal_name(number: int) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 TURN_SECONDS = 60
 """How long one who wants to install the queue waits for another who does."""
+INSTALL_PAUSES = (0.1, 1.0)
+"""Seconds before the queue is installed again after the connection broke."""
 LOG_ROWS = 10_000
 """At most so many rows of the queue's log are removed in one transaction."""
 
@@ -51,9 +54,18 @@ def install_queue(graph: GraphDatabase) -> None:
     """Create the queue's tables, or upgrade those of another release of the library.
 
     May be called any number of times, by several processes at once: they take turns. One query
-    where nothing is to be done; not to be called from a coroutine. Raises what the graph does, and
-    `psycopg.Error` where the server refuses.
+    where nothing is to be done; not to be called from a coroutine. A connection that breaks is made
+    anew, twice. Raises what the graph does, and `psycopg.Error` where the server refuses.
     """
+    for pause in INSTALL_PAUSES:
+        try:
+            return _install(graph)
+        except psycopg.OperationalError:
+            time.sleep(pause)
+    return _install(graph)
+
+
+def _install(graph: GraphDatabase) -> None:
     mark = f"pgqueuer {version('pgqueuer')}"
     with graph.migration_connection() as connection:
         found = connection.execute(_FIND_MARK).fetchone()
@@ -97,7 +109,20 @@ def trim_log(graph: GraphDatabase, before: datetime) -> int:
 
 
 async def connect(graph: GraphDatabase) -> psycopg.AsyncConnection:
-    """Return a connection of a worker's own to the database, in autocommit mode."""
+    """Return a connection of a worker's own to the database, in autocommit mode.
+
+    An embedded server that has ended is started again. Raises what the graph does, and
+    `psycopg.Error`.
+    """
+    try:
+        return await _connect(graph)
+    except psycopg.OperationalError:
+        # Starting it again, perhaps at another address, is the graph's business.
+        await asyncio.to_thread(graph.is_schema_up2date)
+        return await _connect(graph)
+
+
+async def _connect(graph: GraphDatabase) -> psycopg.AsyncConnection:
     return await psycopg.AsyncConnection.connect(
         await asyncio.to_thread(graph.construct_connection_string),
         autocommit=True,

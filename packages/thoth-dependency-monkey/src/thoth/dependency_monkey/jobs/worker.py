@@ -11,10 +11,12 @@ import asyncio
 import logging
 import os
 import platform
+import random
 import time
 from contextlib import AsyncExitStack, aclosing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 from uuid import UUID, uuid4
 
@@ -24,8 +26,18 @@ from pgqueuer.queries import EntrypointExecutionParameter
 
 from thoth.dependency_monkey.errors import Reason
 from thoth.dependency_monkey.jobs import library, queue
-from thoth.dependency_monkey.jobs.executors import failed_job
-from thoth.storages import DatabaseBusyError, DatabaseUnreachableError, StoragesError
+from thoth.dependency_monkey.jobs.executors import (
+    InterruptedFailure,
+    SettledFailure,
+    failed_job,
+    interrupted_failure,
+)
+from thoth.storages import (
+    DatabaseBusyError,
+    DatabaseUnreachableError,
+    EmbeddedServerError,
+    StoragesError,
+)
 from thoth.storages.exceptions import InvalidRecordError
 from thoth.storages.graph.validation_records import STOP_CHANNEL
 
@@ -37,9 +49,20 @@ if TYPE_CHECKING:
 
     from thoth.dependency_monkey.jobs.executors import Executor
     from thoth.storages import FinishedJob, GraphDatabase, JobRecord
+    from thoth.storages.graph.validation_records import Ending
 
 _logger = logging.getLogger("thoth.dependency_monkey.jobs")
-_TRANSIENT = (DatabaseUnreachableError, DatabaseBusyError)
+_TRANSIENT = (DatabaseUnreachableError, DatabaseBusyError, EmbeddedServerError)
+_LONGEST_RETRY = 60.0
+# What an attempt may come to because the read-through index could not ask the database.
+_FOR_WANT_OF_FACTS = frozenset(
+    {
+        Reason.INDEX_UNREACHABLE,
+        Reason.METADATA_UNAVAILABLE,
+        Reason.TIMED_OUT,
+        Reason.INTERNAL_ERROR,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,18 +70,23 @@ class WorkerLimits:
     """How a worker goes about it. Times in seconds.
 
     jobs: run at once, at most.
-    attempts: after so many that ended without an answer a job has failed (`internal_error`).
+    attempts: after so many that crashed a job has failed (`internal_error`).
+    interruptions: after so many attempts that others ended (worker, validator or database killed)
+        a job has failed, too: it may be the job that does it.
     heartbeat_timeout: a worker that does not beat for so long has lost its jobs; it beats four
         times as often.
     poll: how often to look for what no notification told of: jobs to take, jobs to stop.
     sweep: how often to queue again those unfinished jobs that the queue has lost.
-    retry: before the second attempt; twice as long before each further one.
+    retry: before the second attempt, and after the second interruption (the first one is made good
+        at once); each time twice as long and up to half as long again, so that jobs which died
+        together do not meet again; `_LONGEST_RETRY` at most.
     grace: for what is running when the worker is told to stop; then it is given back.
     patience: for the database to come back, with an answer in hand.
     """
 
     jobs: int = 2
     attempts: int = 3
+    interruptions: int = 20
     heartbeat_timeout: float = 10.0
     poll: float = 1.0
     sweep: float = 60.0
@@ -74,6 +102,7 @@ class _Held:
     entry: Entry
     job_id: UUID
     attempt: int = 0
+    failures: int = 0
     is_gone: bool = False
     cancelled: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -103,6 +132,7 @@ class Worker:
         self._wake = asyncio.Event()
         self._stopping = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._breaks = 0
 
     def stop(self) -> None:
         """Tell the worker to take no more jobs and to end. May be called from any thread."""
@@ -122,6 +152,7 @@ class Worker:
                 try:
                     await self._work()
                 except (psycopg.Error, StoragesError, OSError) as error:
+                    self._breaks += 1
                     _logger.warning("The queue cannot be asked, trying again: %s", error)
                     pause = 0.1 if time.monotonic() - began > 2 * pause else min(2 * pause, 5.0)
                     with suppress(TimeoutError):
@@ -253,11 +284,10 @@ class Worker:
     async def _handle(self, held: _Held) -> None:
         """Run the job of a queue's entry, if it is still to be run."""
         try:
-            job = await self._begin(held.job_id)
+            job = await self._begin(held)
             if job is None:
-                self._settled.append((held.entry, None))
                 return
-            held.attempt = job.attempt
+            held.attempt, held.failures = job.attempt, self._failures()
             finished = await self._run(job, held)
             await self._conclude(job, held, finished)
         except StoragesError as error:
@@ -269,46 +299,72 @@ class Worker:
             del self._held[held.job_id]
             self._wake.set()
 
-    async def _begin(self, job_id: UUID) -> JobRecord | None:
-        """Begin a job, also one whose worker is dead; None where nothing is to be done."""
-        job = await asyncio.to_thread(self._store.begin, job_id, worker=self.name)
+    async def _begin(self, held: _Held) -> JobRecord | None:
+        """Begin a job, also one whose worker is dead; None where there is nothing to run now."""
+        job = await asyncio.to_thread(self._store.begin, held.job_id, worker=self.name)
         if job is not None:
             return job
-        lost = await asyncio.to_thread(self._store.running_attempt, job_id)
+        lost = await asyncio.to_thread(self._store.running, held.job_id)
         if lost is None:
+            self._settled.append((held.entry, None))
             return None
-        _logger.warning("Job %s has lost the worker of attempt %d", job_id, lost)
-        if lost >= self._limits.attempts:
-            log = f"{lost} attempts ended without an answer, the last one with its worker."
+        _logger.warning("Job %s has lost the worker of attempt %d", lost.job_id, lost.attempt)
+        if lost.interruptions + 1 >= self._limits.interruptions:
+            log = f"{lost.attempt} attempts ended without an answer, the last one with its worker."
             failure = failed_job(Reason.INTERNAL_ERROR, log)
-            await asyncio.to_thread(self._store.finish, job_id, lost, failure)
+            await asyncio.to_thread(self._store.finish, lost.job_id, lost.attempt, failure)
+            self._settled.append((held.entry, None))
             return None
-        await asyncio.to_thread(self._store.give_back, job_id, lost)
-        return await asyncio.to_thread(self._store.begin, job_id, worker=self.name)
+        give_back = self._store.give_back
+        await asyncio.to_thread(give_back, lost.job_id, lost.attempt, ending="interrupted")
+        # A job that has outlived more than one worker may well be what kills them.
+        self._settled.append((held.entry, self._pause("interrupted", lost)))
+        return None
 
     async def _run(self, job: JobRecord, held: _Held) -> FinishedJob:
         try:
             return await self._executor.run(job, cancelled=held.cancelled)
         except Exception as error:
             _logger.exception("The executor could not run job %s", job.job_id)
-            return failed_job(Reason.INTERNAL_ERROR, f"{type(error).__name__}: {error}")
+            return interrupted_failure(f"{type(error).__name__}: {error}")
 
     async def _conclude(self, job: JobRecord, held: _Held, finished: FinishedJob) -> None:
         """Store the answer, or have the job tried again."""
         if held.is_gone:
             self._settled.append((held.entry, None))
         elif finished.reason == Reason.CANCELLED and held.cancelled.is_set():
-            await self._give_back(job, held, timedelta(0))
-        elif finished.reason == Reason.INTERNAL_ERROR and job.attempt < self._limits.attempts:
-            await self._give_back(
-                job, held, timedelta(seconds=self._limits.retry * 2 ** (job.attempt - 1))
-            )
+            await self._give_back(job, held, "stopped")
+        elif (ending := self._ending(job, held, finished)) is not None:
+            await self._give_back(job, held, ending)
         elif await self._insist(lambda: self._finish(job, finished)):
             self._settled.append((held.entry, None))
 
-    async def _give_back(self, job: JobRecord, held: _Held, delay: timedelta) -> None:
-        if await self._insist(lambda: self._store.give_back(job.job_id, job.attempt)):
-            self._settled.append((held.entry, delay))
+    def _ending(self, job: JobRecord, held: _Held, finished: FinishedJob) -> Ending | None:
+        """Say how an attempt ended after which there is another one; None where it was the last."""
+        if isinstance(finished, SettledFailure) or finished.reason not in _FOR_WANT_OF_FACTS:
+            return None
+        if isinstance(finished, InterruptedFailure) or self._failures() != held.failures:
+            return "interrupted" if job.interruptions + 1 < self._limits.interruptions else None
+        if finished.reason != Reason.INTERNAL_ERROR:
+            return None
+        return "crashed" if job.crashes + 1 < self._limits.attempts else None
+
+    def _failures(self) -> int:
+        """Return how often the database was away or busy so far, as this process has noticed."""
+        return self._breaks + int(self._graph.stats()["failures"])
+
+    async def _give_back(self, job: JobRecord, held: _Held, ending: Ending) -> None:
+        change = partial(self._store.give_back, job.job_id, job.attempt, ending=ending)
+        if await self._insist(change):
+            self._settled.append((held.entry, self._pause(ending, job)))
+
+    def _pause(self, ending: Ending, job: JobRecord) -> timedelta:
+        """Return how long to wait for the next attempt after one that ended like this."""
+        doublings = job.crashes if ending == "crashed" else job.interruptions - 1
+        if ending == "stopped" or doublings < 0:
+            return timedelta(0)
+        seconds = min(self._limits.retry * 2**doublings, _LONGEST_RETRY)
+        return timedelta(seconds=seconds * random.uniform(1.0, 1.5))  # noqa: S311 - no secret
 
     def _finish(self, job: JobRecord, finished: FinishedJob) -> bool:
         try:

@@ -73,13 +73,16 @@ def explain(
     roots: Sequence[tuple[int, Need]],
     root_text: Callable[[int], str],
     constraint_text: Callable[[int], str],
+    should_stop: Callable[[], bool] = lambda: False,
 ) -> Proof:
     """Turn the contradiction that a search ended with into a proof.
 
     `roots` are those of the search; `root_text` and `constraint_text` give, for a position, a
-    clause of a sentence, such as "you require numpy>=2 (line 1)".
+    clause of a sentence, such as "you require numpy>=2 (line 1)". Once `should_stop` says so, no
+    more steps are told: then a single one goes from what the user asked for to the conclusion.
     """
-    return _Explainer(universe, clause, roots, root_text, constraint_text).proof()
+    explainer = _Explainer(universe, clause, roots, root_text, constraint_text)
+    return explainer.proof(should_stop)
 
 
 def unknowable_releases(universe: Universe, clause: Clause) -> tuple[tuple[str, str, str], ...]:
@@ -157,15 +160,15 @@ class _Explainer:
                 self._asked[base] = narrowed
                 self._asked_texts.setdefault(base, []).append(need.text)
 
-    def proof(self) -> Proof:
+    def proof(self, should_stop: Callable[[], bool]) -> Proof:
         causes = [clause.cause for clause in self._order if not isinstance(clause.cause, Derived)]
+        roots = sorted({cause.index for cause in causes if isinstance(cause, Root)})
+        constraints = sorted({cause.index for cause in causes if isinstance(cause, Constraint)})
         return Proof(
-            roots=tuple(sorted({cause.index for cause in causes if isinstance(cause, Root)})),
-            constraints=tuple(
-                sorted({cause.index for cause in causes if isinstance(cause, Constraint)})
-            ),
+            roots=tuple(roots),
+            constraints=tuple(constraints),
             dead=self._dead(causes),
-            steps=self._steps(),
+            steps=self._steps(should_stop) or (self._whole(roots, constraints),),
         )
 
     # -- facts ---------------------------------------------------------------------------------
@@ -269,11 +272,19 @@ class _Explainer:
 
     # -- steps ---------------------------------------------------------------------------------
 
-    def _steps(self) -> tuple[Step, ...]:
+    def _whole(self, roots: Sequence[int], constraints: Sequence[int]) -> Step:
+        """Tell all in one step: what was asked for, and that it cannot be."""
+        asked = [*map(self._root_text, roots), *map(self._constraint_text, constraints)]
+        return Step(self._conclusion(self._clause), tuple(asked))
+
+    def _steps(self, should_stop: Callable[[], bool]) -> tuple[Step, ...]:
+        """Return the steps; none where there was no time for them."""
         numbers: dict[int, int] = {}
         told: dict[int, list[str]] = {}
         steps: list[Step] = []
         for clause in self._order:
+            if should_stop():
+                return ()
             cause = clause.cause
             if not isinstance(cause, Derived):
                 told[id(clause)] = self._fact(cause)

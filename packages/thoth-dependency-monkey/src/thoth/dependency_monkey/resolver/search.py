@@ -277,9 +277,12 @@ class Search:
             texts.setdefault(need.package, []).append(need.text)
         for needed, versions in accepted.items():
             wants = self._wants.setdefault((package, needed), {})
-            want = wants.setdefault(versions, _Want())
+            want = wants.get(versions)
+            if want is None:
+                want = wants[versions] = _Want()
             want.releases |= bit
-            want.texts.update(dict.fromkeys(texts[needed]))
+            for text in texts[needed]:
+                want.texts[text] = None
 
     def _hints(self, package: int, index: int) -> tuple[tuple[int, int], ...]:
         """Name the releases that come next: twice as many after each that was asked for in vain."""

@@ -9,6 +9,7 @@ version or a file is stays with the ecosystem, which subclasses `Universe` and l
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from bisect import insort
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -66,7 +67,7 @@ class Package:
     ABSENT and every release that may be chosen; `preferred` are those of `allowed` to try first.
     `lowest` says that the search begins with the oldest. `constraints` are (position, accepted
     versions) of the constraints on a base package. `note` is a sentence part that a proof tells
-    instead of "no such release exists".
+    instead of "no such release exists". `family` are the extras, by name.
     """
 
     name: str
@@ -117,7 +118,8 @@ class Universe(ABC):
         virtual = Package(name, base, extra)
         self.packages.append(virtual)
         owner = self.packages[base]
-        owner.family.append(number)
+        # By name: numbers depend on what was asked first, and an answer must not.
+        insort(owner.family, number, key=lambda member: self.packages[member].extra)
         if owner.versions is not None:
             self._share(owner, virtual)
         return number

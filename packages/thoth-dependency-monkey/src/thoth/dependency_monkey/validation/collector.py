@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
+from thoth.dependency_monkey.ecosystems.pypi.candidates import Facts
+from thoth.dependency_monkey.ecosystems.pypi.compiled import CompiledPage
 from thoth.dependency_monkey.ecosystems.pypi.facts import decode_artifacts
 from thoth.dependency_monkey.errors import (
     DependencyMonkeyError,
@@ -48,6 +50,38 @@ class Progress(Protocol):
         ...
 
 
+class FactSource(Facts, Protocol):
+    """The facts of one validation, on request."""
+
+    def page(self, package: str) -> Page | None:
+        """Return the page of a package, or None where it is not known yet."""
+        ...
+
+    def artifacts(self, package: str, index: int) -> list[Artifact]:
+        """Return the artifacts of a release whose metadata is known."""
+        ...
+
+    def consulted(self, package: str) -> list[Page]:
+        """Return the pages of a package on every index that was looked at for it."""
+        ...
+
+    def is_settled(self, item: Item) -> bool:
+        """Say whether an item has become known, or has failed, before now."""
+        ...
+
+    def check(self, item: Item) -> None:
+        """Raise the error that kept an item from becoming known, if there was one."""
+        ...
+
+    def request(self, item: Item) -> None:
+        """Ask for an item; never waits."""
+        ...
+
+    async def wait(self) -> list[Item]:
+        """Wait until something has arrived, or failed; return it."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class NamedIndex:
     """A package index by its configured name; `client` is None where it may not be asked."""
@@ -65,7 +99,7 @@ class _Records:
 
 
 class Collector:
-    """Collects pages and metadata for one validation; use as an async context manager.
+    """Collects pages and metadata for one validation: a `FactSource` and async context manager.
 
     Belongs to one event loop. `request` never waits; `wait` returns what has arrived. `indexes`
     are in order of priority: the first that has a package is used for it, and one that fails is
@@ -93,6 +127,7 @@ class Collector:
         self._started = clock()
         self._pages: dict[str, Page] = {}
         self._consulted: dict[str, list[Page]] = {}
+        self._compiled: dict[str, CompiledPage] = {}
         self._artifacts: dict[tuple[str, int], list[Artifact]] = {}
         self._metadata: dict[tuple[str, int, int], Metadata] = {}
         self._errors: dict[Item, DependencyMonkeyError] = {}
@@ -135,27 +170,37 @@ class Collector:
     # -- what is known -------------------------------------------------------------------------
 
     def page(self, package: str) -> Page | None:
-        """See `candidates.Facts.page`."""
+        """See `FactSource.page`."""
         return self._pages.get(package)
+
+    def compiled(self, package: str) -> CompiledPage | None:
+        """See `candidates.Facts.compiled`."""
+        compiled = self._compiled.get(package)
+        if compiled is None:
+            page = self._pages.get(package)
+            if page is None:
+                return None
+            compiled = self._compiled[package] = CompiledPage(page.facts)
+        return compiled
 
     def metadata(self, package: str, index: int, position: int) -> Metadata | None:
         """See `candidates.Facts.metadata`."""
         return self._metadata.get((package, index, position))
 
     def artifacts(self, package: str, index: int) -> list[Artifact]:
-        """Return the artifacts of a release whose metadata is known."""
+        """See `FactSource.artifacts`."""
         return self._artifacts[package, index]
 
     def consulted(self, package: str) -> list[Page]:
-        """Return the pages of a package on every index that was looked at for it."""
+        """See `FactSource.consulted`."""
         return self._consulted.get(package, [])
 
     def is_settled(self, item: Item) -> bool:
-        """Say whether an item has become known, or has failed, before now."""
+        """See `FactSource.is_settled`."""
         return item in self._pages or item in self._metadata or item in self._errors
 
     def check(self, item: Item) -> None:
-        """Raise the error that kept an item from becoming known, if there was one."""
+        """See `FactSource.check`."""
         error = self._errors.get(item)
         if error is not None:
             raise error

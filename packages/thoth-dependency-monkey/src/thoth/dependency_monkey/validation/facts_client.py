@@ -1,4 +1,8 @@
-"""A validator's way to packages: through a read-through index, as facts, and no other way."""
+"""A validator's way to packages: through a read-through index, as facts, and no other way.
+
+Users know the real indexes: errors name those, never the URL of the read-through index, which may
+be that of a worker's own.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,10 @@ from urllib.parse import quote, urljoin
 
 import msgspec
 
-from thoth.dependency_monkey.ecosystems.pypi.index.credentials import canonical_index_url
+from thoth.dependency_monkey.ecosystems.pypi.index.credentials import (
+    canonical_index_url,
+    without_user_info,
+)
 from thoth.dependency_monkey.ecosystems.pypi.index.faults import WrongAnswerError
 from thoth.dependency_monkey.ecosystems.pypi.index.limits import IndexLimits
 from thoth.dependency_monkey.ecosystems.pypi.index.transport import (
@@ -17,7 +24,11 @@ from thoth.dependency_monkey.ecosystems.pypi.index.transport import (
     Sink,
     Transport,
 )
-from thoth.dependency_monkey.errors import IndexUnreachableError, UndecidedError
+from thoth.dependency_monkey.errors import (
+    IndexUnreachableError,
+    LimitExceededError,
+    UndecidedError,
+)
 from thoth.dependency_monkey.validation.collector import NamedIndex
 from thoth.dependency_monkey.validation.exchange import (
     MEDIA_TYPE,
@@ -31,6 +42,8 @@ from thoth.dependency_monkey.validation.exchange import (
 
 if TYPE_CHECKING:
     from thoth.dependency_monkey.ecosystems.pypi.facts import Artifact, Metadata, Page
+
+_READ_THROUGH = "read-through index"
 
 
 class FactsClient:
@@ -60,11 +73,15 @@ class FactsClient:
         await self._transport.__aexit__(*details)
 
     async def indexes(self) -> list[NamedIndex] | None:
-        """Return the indexes behind the URL; None where it is no read-through index of ours."""
+        """Return the indexes behind the URL; None where it is no read-through index of ours.
+
+        Where nobody answers there, it is one index that fails whenever it is asked.
+        """
         try:
-            fact = await self.ask(self._url)
-        except IndexUnreachableError:
-            return None
+            fact = await self._transport.fetch(self._url, self._headers, self._sink, _read_if_ours)
+        except UndecidedError as error:
+            failing = _Failing(_renamed(error, self._url, _READ_THROUGH))
+            return [NamedIndex(_READ_THROUGH, _READ_THROUGH, failing)]
         if not isinstance(fact, IndexList):
             return None
         return [
@@ -72,13 +89,16 @@ class FactsClient:
             for name, url in fact.indexes
         ]
 
-    async def ask(self, url: str) -> Fact:
-        """Return the fact at `url`.
+    async def ask(self, url: str, shown: str) -> Fact:
+        """Return the fact at `url`; errors call it `shown`.
 
         Raises `IndexUnreachableError` where there is none, and `UndecidedError` with the reason
         that the read-through index gives.
         """
-        fact = await self._transport.fetch(url, self._headers, self._sink, _read)
+        try:
+            fact = await self._transport.fetch(url, self._headers, self._sink, _read)
+        except UndecidedError as error:
+            raise _renamed(error, url, f"{shown} ({_READ_THROUGH})") from None
         if isinstance(fact, NoFact):
             raise UndecidedError(fact.reason, fact.detail)
         return fact
@@ -102,19 +122,48 @@ class _IndexByFacts:
 
     async def page(self, package: str, known: Page | None = None) -> Page:  # noqa: ARG002
         """See `PackageIndex.page`; what is known already is the read-through index's to know."""
-        url = f"{self._base}simple/{package}/"
-        fact = await self._client.ask(url)
+        shown = f"{self.url}{package}/"
+        fact = await self._client.ask(f"{self._base}simple/{package}/", shown)
         if isinstance(fact, PageFact):
             return fact.page
-        raise _wrong(url)
+        raise _wrong(shown)
 
     async def metadata(self, package: str, version: str, artifact: Artifact) -> Metadata:  # noqa: ARG002
         """See `PackageIndex.metadata`."""
         url = f"{self._base}files/{package}/{quote(artifact.filename, safe='')}.metadata"
-        fact = await self._client.ask(url)
+        shown = f"{self.url}{package}/: {artifact.filename}.metadata"
+        fact = await self._client.ask(url, shown)
         if isinstance(fact, MetadataFact):
             return fact.metadata
-        raise _wrong(url)
+        raise _wrong(shown)
+
+
+class _Failing:
+    """An index that cannot be asked; see `ports.PackageIndex`."""
+
+    def __init__(self, error: UndecidedError) -> None:
+        self.url = _READ_THROUGH
+        self._error = error
+
+    async def page(self, package: str, known: Page | None = None) -> Page:  # noqa: ARG002
+        """See `PackageIndex.page`."""
+        raise self._error
+
+    async def metadata(self, package: str, version: str, artifact: Artifact) -> Metadata:  # noqa: ARG002
+        """See `PackageIndex.metadata`."""
+        raise self._error
+
+
+def _read_if_ours(answer: Answer, sink: Sink) -> Fact | None:
+    return _read(answer, sink) if answer.status == 200 and isinstance(sink, Body) else None
+
+
+def _renamed(error: UndecidedError, url: str, shown: str) -> UndecidedError:
+    """Return an error about `url` as one about what the user knows by another name."""
+    detail = error.detail.replace(without_user_info(url), shown)
+    if isinstance(error, LimitExceededError):
+        return LimitExceededError(error.limit, error.allowed, detail)
+    return IndexUnreachableError(shown, detail, getattr(error, "status", None))
 
 
 def _read(answer: Answer, sink: Sink) -> Fact:
@@ -128,5 +177,5 @@ def _read(answer: Answer, sink: Sink) -> Fact:
         raise WrongAnswerError(f"malformed: {error}") from None
 
 
-def _wrong(url: str) -> IndexUnreachableError:
-    return IndexUnreachableError(url, f"{url}: not the fact that was asked for")
+def _wrong(shown: str) -> IndexUnreachableError:
+    return IndexUnreachableError(shown, f"{shown}: not the fact that was asked for")

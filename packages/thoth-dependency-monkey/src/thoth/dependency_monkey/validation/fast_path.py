@@ -1,7 +1,7 @@
 """The fast path: answer at once what can be told from fresh facts in the knowledge graph.
 
 It asks no index. Where a fact is missing or stale, or the budget does not suffice, it says nothing,
-and a job answers.
+and a job answers. What was read once is kept in memory, within limits (`hot_facts`).
 """
 
 from __future__ import annotations
@@ -10,28 +10,30 @@ import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import structlog
 from msgspec.structs import replace
 
-from thoth.dependency_monkey.errors import IndexUnreachableError
+from thoth.dependency_monkey.errors import Reason
 from thoth.dependency_monkey.validation.collector import NamedIndex
+from thoth.dependency_monkey.validation.hot_facts import HOT_BYTES, HotSet, KnownFacts
 from thoth.dependency_monkey.validation.limits import Limits
 from thoth.dependency_monkey.validation.request import ValidationRequest
-from thoth.dependency_monkey.validation.validate import validate
+from thoth.dependency_monkey.validation.validate import validate_known
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from thoth.dependency_monkey.ecosystems.pypi.facts import Artifact, Metadata, Page
     from thoth.dependency_monkey.validation.result import Validation
-    from thoth.dependency_monkey.validation.store import FactStore
+    from thoth.dependency_monkey.validation.store import StampedFactStore
 
 BUDGET = Limits(seconds=0.5, decisions=5_000)
 THREADS = 2
 LONGEST_WAIT = 2.0
 """Seconds that a question may wait for a thread; after that, a job is the faster way."""
+ATTEMPTS = 2
+"""How often an answer is tried whose facts turn out to have changed."""
 
 _logger = structlog.get_logger("thoth.dependency_monkey.validation")
 
@@ -44,32 +46,37 @@ class FastPath:
     """Answers questions in threads of its own; belongs to one event loop.
 
     `indexes` are names and canonical URLs in the order of their priority. `store` is where the
-    facts are.
+    facts are; `hot_bytes` of memory, as estimated, may keep those that were used last.
     """
 
     def __init__(
         self,
         indexes: Iterable[tuple[str, str]],
-        store: FactStore,
+        store: StampedFactStore,
         *,
         budget: Limits = BUDGET,
+        hot_bytes: int = HOT_BYTES,
         clock: Callable[[], datetime] = _now,
     ) -> None:
-        self._indexes = [NamedIndex(name, url, _NeverAsked(url)) for name, url in indexes]
+        self._indexes = [NamedIndex(name, url, None) for name, url in indexes]
         self._store = store
+        self._hot = HotSet(hot_bytes)
         self._budget = budget
         self._clock = clock
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="fast-path")
 
     async def answer(self, request: ValidationRequest) -> Validation | None:
-        """Return the answer, valid or not, or None where a job has to find it. Never raises."""
+        """Return the answer, or None where a job may find a better one. Never raises.
+
+        "Could not tell" is one where nothing but a build, which a job does not do, would help.
+        """
         budgeted = ValidationRequest(
             request.stack, request.targets, request.policy, request.constraints, self._budget
         )
         asked = time.monotonic()
         loop = asyncio.get_running_loop()
         validation = await loop.run_in_executor(self._threads, self._solve, budgeted, asked)
-        if validation is None or validation.valid is None:
+        if validation is None:
             return None
         return replace(validation, limits={**validation.limits, **_shown(request.limits)})
 
@@ -81,28 +88,28 @@ class FastPath:
         if time.monotonic() - asked > LONGEST_WAIT:
             return None
         try:
-            return asyncio.run(validate(request, self._indexes, self._store, clock=self._clock))
+            for _ in range(ATTEMPTS):
+                facts = KnownFacts(
+                    self._hot,
+                    self._store,
+                    [index.url for index in self._indexes],
+                    max_age=request.policy.max_age,
+                    started=self._clock(),
+                )
+                validation = validate_known(request, self._indexes, facts, clock=self._clock)
+                if not _is_final(validation, facts):
+                    return None
+                if facts.confirm():
+                    return validation
         except Exception as error:  # noqa: BLE001 - whatever goes wrong here, a job can still tell
             _logger.warning("the fast path failed", error=repr(error))
-            return None
+        return None
 
 
-class _NeverAsked:
-    """An index that refuses to be asked, so that only fresh facts lead to an answer."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-
-    async def page(self, package: str, known: Page | None = None) -> Page:
-        """See `PackageIndex.page`."""
-        self._refuse(package, known)
-
-    async def metadata(self, package: str, version: str, artifact: Artifact) -> Metadata:
-        """See `PackageIndex.metadata`."""
-        self._refuse(package, version, artifact)
-
-    def _refuse(self, package: str, *_: object) -> NoReturn:
-        raise IndexUnreachableError(self.url, f"the fast path does not ask for {package}")
+def _is_final(validation: Validation, facts: KnownFacts) -> bool:
+    if validation.valid is not None:
+        return True
+    return validation.reason == Reason.METADATA_UNAVAILABLE.value and facts.lacks_only_builds
 
 
 def _shown(limits: Limits) -> dict[str, float]:

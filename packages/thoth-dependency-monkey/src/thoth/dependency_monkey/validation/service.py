@@ -19,6 +19,7 @@ import msgspec
 from thoth.dependency_monkey.ecosystems.pypi.policy import Policy
 from thoth.dependency_monkey.errors import DependencyMonkeyError, Problem, RequestError
 from thoth.dependency_monkey.validation.question import PYPI, SUPPORTED_ECOSYSTEMS, Question
+from thoth.dependency_monkey.validation.raw_log import raw_log
 from thoth.dependency_monkey.validation.render.text import render_text
 from thoth.storages.exceptions import InvalidRecordError
 from thoth.storages.graph.validation_records import FinishedJob, NewValidation
@@ -39,8 +40,6 @@ RETENTION = timedelta(days=30)
 MAX_IN_FLIGHT = 512
 """Questions and requests for answers that may be under way at once; more are turned away."""
 STORE_THREADS = 8
-LARGEST_LOG = 1024 * 1024
-"""Bytes of a `raw_log`."""
 
 
 class UnsupportedEcosystemError(RequestError):
@@ -233,11 +232,10 @@ class ValidationService:
 
 
 def _finished(answer: Validation) -> FinishedJob:
-    log = render_text(answer)
     return FinishedJob(
-        phase="succeeded",
+        phase="failed" if answer.valid is None else "succeeded",
         valid=answer.valid,
         reason=answer.reason or "",
         result=msgspec.json.encode(answer),
-        raw_log=log.encode()[:LARGEST_LOG].decode(errors="ignore"),
+        raw_log=raw_log(render_text(answer)),
     )

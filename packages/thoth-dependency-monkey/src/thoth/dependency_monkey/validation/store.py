@@ -19,6 +19,7 @@ from thoth.dependency_monkey.ecosystems.pypi.facts import (
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from thoth.dependency_monkey.ecosystems.pypi.facts import Artifact
     from thoth.storages import GraphDatabase
@@ -67,6 +68,14 @@ class FactStore(Protocol):
         ...
 
 
+class StampedFactStore(FactStore, Protocol):
+    """A fact store that also says, cheaply, whether a page is still the one it was."""
+
+    def stamps(self, index_url: str, packages: Sequence[str]) -> dict[str, tuple[str, datetime]]:
+        """Return the digest of each known page and when it was checked, by package."""
+        ...
+
+
 class ServedFactStore(FactStore, Protocol):
     """A fact store that also gives back whole what it keeps, for serving it to others."""
 
@@ -80,7 +89,7 @@ class ServedFactStore(FactStore, Protocol):
 
 
 class GraphFactStore:
-    """The facts in the knowledge graph; a `ServedFactStore`."""
+    """The facts in the knowledge graph; a `ServedFactStore` and a `StampedFactStore`."""
 
     def __init__(self, graph: GraphDatabase) -> None:
         self._graph = graph
@@ -101,6 +110,11 @@ class GraphFactStore:
             )
             for name, record in found.items()
         }
+
+    def stamps(self, index_url: str, packages: Sequence[str]) -> dict[str, tuple[str, datetime]]:
+        """See `StampedFactStore.stamps`."""
+        found = self._graph.pages.get_stamps(index_url, packages, format=PAGE_FORMAT)
+        return {name: (stamp.digest.hex(), stamp.checked_at) for name, stamp in found.items()}
 
     def artifacts(self, index_url: str, wanted: Sequence[tuple[Page, int]]) -> list[bytes | None]:
         """See `FactStore.artifacts`."""
@@ -180,7 +194,10 @@ class GraphFactStore:
 
 
 class MemoryFactStore:
-    """The facts in memory, a `ServedFactStore`: for tests, and for what shall leave no trace."""
+    """The facts in memory, for tests, and for what shall leave no trace.
+
+    A `ServedFactStore` and a `StampedFactStore`.
+    """
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -195,6 +212,11 @@ class MemoryFactStore:
                 for name in packages
                 if (page := self._pages.get((index_url, name))) is not None
             }
+
+    def stamps(self, index_url: str, packages: Sequence[str]) -> dict[str, tuple[str, datetime]]:
+        """See `StampedFactStore.stamps`."""
+        found = self.pages(index_url, packages)
+        return {name: (page.digest, page.checked_at) for name, page in found.items()}
 
     def artifacts(self, index_url: str, wanted: Sequence[tuple[Page, int]]) -> list[bytes | None]:
         """See `FactStore.artifacts`."""

@@ -24,14 +24,19 @@ from thoth.dependency_monkey.validation.verdict import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Coroutine, Iterable, Sequence
     from datetime import datetime
 
     from thoth.dependency_monkey.ecosystems.pypi.facts import Page
     from thoth.dependency_monkey.ecosystems.pypi.target import Target
     from thoth.dependency_monkey.resolver.clauses import Clause
     from thoth.dependency_monkey.resolver.proof import Proof
-    from thoth.dependency_monkey.validation.collector import Item, NamedIndex, Progress
+    from thoth.dependency_monkey.validation.collector import (
+        FactSource,
+        Item,
+        NamedIndex,
+        Progress,
+    )
     from thoth.dependency_monkey.validation.request import ValidationRequest
     from thoth.dependency_monkey.validation.store import FactStore
 
@@ -86,6 +91,48 @@ async def validate(
     )
 
 
+def validate_known(
+    request: ValidationRequest,
+    indexes: Sequence[NamedIndex],
+    facts: FactSource,
+    *,
+    clock: Callable[[], datetime],
+) -> Validation:
+    """Answer like `validate`, from facts that nobody has to wait for: `facts.wait` never gives way.
+
+    Where they do not suffice, or within `request.limits`, that is the answer.
+    """
+    created = clock()
+    begin = time.monotonic()
+    deadline = begin + request.limits.seconds
+    results: list[TargetResult] = []
+    touched: set[str] = set()
+    for target in request.targets:
+        question = _Question(request, target, facts, deadline)
+        results.append(_at_once(question.answer_by_deadline()))
+        touched |= question.touched
+    seconds = time.monotonic() - begin
+    return _validation(
+        request,
+        results,
+        _index_states(indexes, facts, touched),
+        created=created,
+        finished=clock(),
+        timings={"total_seconds": seconds, "answer_seconds": seconds, "requests": 0.0},
+    )
+
+
+def _at_once(work: Coroutine[object, None, TargetResult]) -> TargetResult:
+    """Run to its end what never waits; an event loop would cost more than many an answer."""
+    try:
+        work.send(None)
+    except StopIteration as stop:
+        result: TargetResult = stop.value
+        return result
+    work.close()
+    raise RuntimeError("facts that nobody has to wait for were waited for")
+
+
 class _Question:
     """The question for one target."""
 
@@ -93,15 +140,15 @@ class _Question:
         self,
         request: ValidationRequest,
         target: Target,
-        collector: Collector,
+        facts: FactSource,
         deadline: float,
     ) -> None:
         self._request = request
         self._target = target
-        self._collector = collector
+        self._facts = facts
         self._deadline = deadline
         self._universe = PypiUniverse(
-            collector, target, request.policy, request.stack.requirements, request.constraints
+            facts, target, request.policy, request.stack.requirements, request.constraints
         )
         self._items: dict[Item, list[int | tuple[int, int]]] = {}
         self._known: set[Item] = set()
@@ -109,15 +156,31 @@ class _Question:
         self.touched: set[str] = set()
 
     async def answer(self) -> TargetResult:
+        """Answer within the deadline, however long a fact takes."""
         try:
             async with asyncio.timeout(max(0.0, self._deadline - time.monotonic())):
-                return await self._decide()
+                return await self.answer_by_deadline()
         except TimeoutError:
-            seconds = self._request.limits.seconds
-            detail = f"no conclusion within {seconds:g} s; raise the time limit or pin more"
-            return undecided(self._target, Reason.TIMED_OUT, detail)
+            return self._timed_out()
+
+    async def answer_by_deadline(self) -> TargetResult:
+        """Answer; look at the deadline whenever something was asked for and while searching."""
+        try:
+            self._keep_deadline()
+            return await self._decide()
+        except TimeoutError:
+            return self._timed_out()
         except UndecidedError as error:
             return undecided(self._target, error.reason, error.detail)
+
+    def _timed_out(self) -> TargetResult:
+        seconds = self._request.limits.seconds
+        detail = f"no conclusion within {seconds:g} s; raise the time limit or pin more"
+        return undecided(self._target, Reason.TIMED_OUT, detail)
+
+    def _keep_deadline(self) -> None:
+        if time.monotonic() > self._deadline:
+            raise TimeoutError
 
     # -- searching -----------------------------------------------------------------------------
 
@@ -129,7 +192,7 @@ class _Question:
         self._forecast = Forecast(self._universe, roots)
         outcome = await self._search(roots)
         if isinstance(outcome, Solution):
-            builder = LockBuilder(self._universe, outcome, self._collector, self._target)
+            builder = LockBuilder(self._universe, outcome, self._facts, self._target)
             return builder.result()
         unknowable = unknowable_releases(self._universe, outcome.clause)
         if unknowable:
@@ -177,7 +240,9 @@ class _Question:
     def _try_out(
         self, roots: Sequence[tuple[int, Need]], *, generalise: bool = False
     ) -> Solution | NoSolution | None:
-        """Search with what is known already; None where that is not enough to tell."""
+        """Search with what is known already; None where that, or the time, does not suffice."""
+        if self._is_late():
+            return None
         search = Search(
             self._universe,
             roots,
@@ -205,14 +270,15 @@ class _Question:
             self._forecast.follow(missing.hints)
         self._look_ahead(())
         while not all(item in self._known for item in blocking):
-            arrived = await self._collector.wait()
+            arrived = await self._facts.wait()
+            self._keep_deadline()
             self._known.update(arrived)
             for item in blocking:
                 if item in self._known:
-                    self._collector.check(item)
+                    self._facts.check(item)
             self._look_ahead(arrived)
         for item in blocking:
-            self._collector.check(item)
+            self._facts.check(item)
 
     def _request_item(self, entry: int | tuple[int, int]) -> Item:
         item: Item
@@ -225,8 +291,8 @@ class _Question:
         entries = self._items.setdefault(item, [])
         if entry not in entries:
             entries.append(entry)
-        self._collector.request(item)
-        if self._collector.is_settled(item):
+        self._facts.request(item)
+        if self._facts.is_settled(item):
             self._known.add(item)
         return item
 
@@ -243,7 +309,17 @@ class _Question:
     # -- proving -------------------------------------------------------------------------------
 
     def _explain(self, clause: Clause, roots: Sequence[tuple[int, Need]]) -> Proof:
-        return explain(self._universe, clause, roots, self._requirement_text, self._constraint_text)
+        return explain(
+            self._universe,
+            clause,
+            roots,
+            self._requirement_text,
+            self._constraint_text,
+            self._is_late,
+        )
+
+    def _is_late(self) -> bool:
+        return time.monotonic() > self._deadline
 
     def _requirement_text(self, position: int) -> str:
         requirement = self._universe.requirements[position]
@@ -256,7 +332,7 @@ class _Question:
     def _minimise(self, roots: Sequence[tuple[int, Need]], proof: Proof) -> Proof:
         """Leave out the user's lines that the conflict does not need, as far as that can be told.
 
-        Every line is tried once; a line stays where the known facts are not enough.
+        Every line is tried once; a line stays where the known facts, or the time, are not enough.
         """
         kept = [(position, need) for position, need in roots if position in proof.roots]
         for position in proof.roots:
@@ -265,7 +341,10 @@ class _Question:
                 break
             outcome = self._try_out(fewer)
             if isinstance(outcome, NoSolution) and self._proves(outcome):
-                proof = self._explain(outcome.clause, fewer)
+                smaller = self._explain(outcome.clause, fewer)
+                if self._is_late():
+                    break
+                proof = smaller
                 kept = [entry for entry in fewer if entry[0] in proof.roots]
         return proof
 
@@ -276,7 +355,8 @@ class _Question:
         if not isinstance(outcome, NoSolution) or not self._proves(outcome):
             return proof
         other = self._explain(outcome.clause, kept)
-        return other if len(other.steps) <= len(proof.steps) else proof
+        is_better = not self._is_late() and len(other.steps) <= len(proof.steps)
+        return other if is_better else proof
 
     def _proves(self, outcome: NoSolution) -> bool:
         return not unknowable_releases(self._universe, outcome.clause)
@@ -316,11 +396,11 @@ class _Question:
 
 
 def _index_states(
-    indexes: Sequence[NamedIndex], collector: Collector, touched: Iterable[str]
+    indexes: Sequence[NamedIndex], facts: FactSource, touched: Iterable[str]
 ) -> tuple[IndexState, ...]:
     pages: dict[str, list[Page]] = {}
     for package in sorted(touched):
-        for page in collector.consulted(package):
+        for page in facts.consulted(package):
             pages.setdefault(page.index_url, []).append(page)
     states = []
     for index in indexes:

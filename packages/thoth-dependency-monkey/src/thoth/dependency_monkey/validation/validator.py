@@ -23,7 +23,6 @@ import msgspec
 from thoth.dependency_monkey.ecosystems.pypi.index.credentials import (
     canonical_index_url,
     origin_of,
-    without_user_info,
 )
 from thoth.dependency_monkey.ecosystems.pypi.target import running_target
 from thoth.dependency_monkey.errors import Problem, Reason, RequestError
@@ -43,7 +42,7 @@ from thoth.dependency_monkey.validation.store import MemoryFactStore
 from thoth.dependency_monkey.validation.validate import validate
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from thoth.dependency_monkey.validation.request import ValidationRequest
     from thoth.dependency_monkey.validation.result import Validation
@@ -137,6 +136,7 @@ async def answer(assignment: Assignment) -> Validation:
             await stack.enter_async_context(index)
             name = "pypi" if index.url == PUBLIC_INDEX_URL else urlsplit(index.url).netloc
             indexes = [NamedIndex(name, index.url, index)]
+        _announce(request, indexes)
         return await validate(
             request,
             indexes,
@@ -159,7 +159,6 @@ def main(environ: Mapping[str, str] | None = None) -> int:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     try:
         assignment = read_assignment(environ)
-        _announce(assignment)
         validation = asyncio.run(answer(assignment))
         arguments: dict[str, Any] = msgspec.to_builtins(assignment.question)
         report = _within_limits(validation, arguments, started)
@@ -251,12 +250,11 @@ def _problem(name: str, message: str, remedy: str) -> RequestError:
 # -- reporting ---------------------------------------------------------------------------------
 
 
-def _announce(assignment: Assignment) -> None:
-    request = assignment.request
+def _announce(request: ValidationRequest, indexes: Sequence[NamedIndex]) -> None:
     lines = len(request.stack.requirements)
     targets = ", ".join(target.id for target in request.targets)
-    index = without_user_info(assignment.index_url or PUBLIC_INDEX_URL)
-    _say(f"validating {lines} requirements on {targets} with {index}")
+    named = ", ".join(index.url for index in indexes)
+    _say(f"validating {lines} requirements on {targets} with {named}")
 
 
 def _say_answer(validation: Validation) -> None:

@@ -6,11 +6,7 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
-from thoth.dependency_monkey.ecosystems.pypi.candidates import (
-    NO_ARTIFACT,
-    REQUIRES_PYTHON,
-    PypiUniverse,
-)
+from thoth.dependency_monkey.ecosystems.pypi.compiled import NO_ARTIFACT, REQUIRES_PYTHON
 from thoth.dependency_monkey.errors import Reason
 from thoth.dependency_monkey.resolver.graph import (
     strongly_connected_components,
@@ -35,11 +31,12 @@ from thoth.dependency_monkey.validation.result import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from thoth.dependency_monkey.ecosystems.pypi.candidates import PypiUniverse
     from thoth.dependency_monkey.ecosystems.pypi.specification import Requirement
     from thoth.dependency_monkey.ecosystems.pypi.target import Target
     from thoth.dependency_monkey.resolver.proof import Proof
     from thoth.dependency_monkey.resolver.search import Solution
-    from thoth.dependency_monkey.validation.collector import Collector
+    from thoth.dependency_monkey.validation.collector import FactSource
 
 _LONGEST_REASON = 1_000
 """Characters of a yank's reason that a warning shows."""
@@ -137,12 +134,12 @@ class LockBuilder:
     """Turns a solution into the lock, the graph and the warnings of a target."""
 
     def __init__(
-        self, universe: PypiUniverse, solution: Solution, collector: Collector, target: Target
+        self, universe: PypiUniverse, solution: Solution, facts: FactSource, target: Target
     ) -> None:
         self._universe = universe
         self._packages = universe.packages
         self._solution = solution
-        self._collector = collector
+        self._facts = facts
         self._target = target
         self._bases = sorted(
             (
@@ -183,9 +180,9 @@ class LockBuilder:
         package = self._packages[number]
         index = self._solution.pins[number]
         positions = self._universe.usable_artifacts(number, index)
-        artifacts = self._collector.artifacts(package.name, index - 1)
-        page = self._collector.page(package.name)
-        metadata = self._collector.metadata(package.name, index - 1, positions[0])
+        artifacts = self._facts.artifacts(package.name, index - 1)
+        page = self._facts.page(package.name)
+        metadata = self._facts.metadata(package.name, index - 1, positions[0])
         facts = None if metadata is None else metadata.facts
         return LockedRelease(
             name=package.name,
@@ -270,8 +267,8 @@ class LockBuilder:
         index = self._solution.pins[number]
         version = self._version(number)
         best = self._universe.usable_artifacts(number, index)[0]
-        metadata = self._collector.metadata(package.name, index - 1, best)
-        artifacts = self._collector.artifacts(package.name, index - 1)
+        metadata = self._facts.metadata(package.name, index - 1, best)
+        artifacts = self._facts.artifacts(package.name, index - 1)
         found = []
         offered: set[str] = set()
         if metadata is not None and metadata.facts is not None:

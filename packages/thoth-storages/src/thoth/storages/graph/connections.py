@@ -8,6 +8,7 @@ connections; nothing else connects, except migrations, which are rare.
 from __future__ import annotations
 
 import logging
+import select
 import threading
 import time
 from contextlib import contextmanager, suppress
@@ -81,6 +82,7 @@ class Statistics:
         self.connections = 0
         self.statements = 0
         self.seconds = 0.0
+        self.failures = 0
         self._lock = threading.Lock()
 
     def count_connection(self) -> None:
@@ -94,6 +96,11 @@ class Statistics:
             self.statements += 1
             self.seconds += seconds
 
+    def count_failure(self) -> None:
+        """Count a call that failed since the server was away or busy."""
+        with self._lock:
+            self.failures += 1
+
     def as_dict(self) -> dict[str, int | float]:
         """Return the figures by name; times in seconds."""
         with self._lock:
@@ -101,6 +108,7 @@ class Statistics:
                 "connections": self.connections,
                 "statements": self.statements,
                 "statement_seconds": round(self.seconds, 6),
+                "failures": self.failures,
             }
 
 
@@ -136,7 +144,7 @@ class ConnectionPool:
         `DatabaseRefusedError`.
         """
         if not self._places.acquire(timeout=WAIT_SECONDS):
-            raise DatabaseBusyError(self._place, f"no free connection in {WAIT_SECONDS:g} seconds")
+            raise self._busy(f"no free connection in {WAIT_SECONDS:g} seconds")
         try:
             connection = self._take()
             try:
@@ -181,9 +189,9 @@ class ConnectionPool:
         detail, sqlstate = str(error) or type(error).__name__, error.sqlstate
         if isinstance(error, _LOST) or (sqlstate is None and connection.closed):
             self._close_idle()
-            return DatabaseUnreachableError(self._place, detail, sqlstate)
+            return self._unreachable(error)
         if isinstance(error, _BUSY):
-            return DatabaseBusyError(self._place, detail, sqlstate)
+            return self._busy(detail, sqlstate)
         if isinstance(error, _NO_SCHEMA):
             with suppress(psycopg.Error):
                 return SchemaMismatchError(self._place, table_revision(connection), self._expected)
@@ -191,9 +199,14 @@ class ConnectionPool:
         return DatabaseRefusedError(self._place, detail, sqlstate)
 
     def _take(self) -> Connection:
-        with self._lock:
-            if self._idle:
-                return self._idle.pop()
+        while True:
+            with self._lock:
+                if not self._idle:
+                    break
+                connection = self._idle.pop()
+            if not _has_ended(connection):
+                return connection
+            connection.close()
         return self.open()
 
     def _give_back(self, connection: Connection) -> None:
@@ -211,7 +224,13 @@ class ConnectionPool:
             connection.close()
 
     def _unreachable(self, error: psycopg.Error) -> DatabaseUnreachableError:
-        return DatabaseUnreachableError(self._place, str(error), error.sqlstate)
+        self._statistics.count_failure()
+        detail = str(error) or type(error).__name__
+        return DatabaseUnreachableError(self._place, detail, error.sqlstate)
+
+    def _busy(self, detail: str, sqlstate: str | None = None) -> DatabaseBusyError:
+        self._statistics.count_failure()
+        return DatabaseBusyError(self._place, detail, sqlstate)
 
     def _connect(self, dbname: str | None, *, autocommit: bool) -> Connection:
         chosen = {**_SESSION, **self._server.parameters()}
@@ -254,6 +273,19 @@ class ConnectionPool:
                 continue
             return found is not None
         return None
+
+
+def _has_ended(connection: Connection) -> bool:
+    """Tell whether the server has ended an idle connection: it says something, or hangs up.
+
+    Costs microseconds, and spares the caller an error after each restart of the server.
+    """
+    poll = select.poll()
+    try:
+        poll.register(connection.fileno(), select.POLLIN)
+    except psycopg.OperationalError:
+        return True
+    return bool(poll.poll(0))
 
 
 @contextmanager

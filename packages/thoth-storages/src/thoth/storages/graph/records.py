@@ -28,6 +28,13 @@ class PageRecord(msgspec.Struct, frozen=True):
     last_modified: str | None = None
 
 
+class PageStamp(msgspec.Struct, frozen=True):
+    """Which page of a package is stored, by `digest`, and when the index last confirmed it."""
+
+    digest: bytes
+    checked_at: datetime
+
+
 class ArtifactMetadataRecord(msgspec.Struct, frozen=True):
     """The core metadata of one artifact, or why there is none.
 

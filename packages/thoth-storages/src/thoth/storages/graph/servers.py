@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote, urlencode
+
+from thoth.storages.exceptions import StoragesError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -106,8 +109,13 @@ class OwnServer:
         """Give the lease back; the server ends some time after its last user."""
         with self._lock:
             lease, self._lease = self._lease, None
-            if lease is not None:
-                lease.release()
+            if lease is None:
+                return
+            if not self._server.is_supervised():
+                # Its supervisor was killed: a new one shall end it, or nobody will.
+                with suppress(StoragesError):
+                    self._server.acquire().release()
+            lease.release()
 
 
 def server_of(settings: StoragesSettings) -> Server:

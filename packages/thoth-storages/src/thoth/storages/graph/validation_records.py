@@ -23,6 +23,16 @@ TRANSITIONS: dict[Phase, frozenset[Phase]] = {
 STOP_CHANNEL = "thoth_stop_job"
 """PostgreSQL notifies this channel of the id of each unfinished job that nobody waits for now."""
 
+FINISHED_CHANNEL = "thoth_job_finished"
+"""PostgreSQL notifies this channel of each job that `finish` ends, in the same transaction.
+
+The payload is a JSON object: `ecosystem`, `phase`, `reason`, `attempt`, and the seconds that the
+job `waited` before its last attempt and that this one `ran`.
+"""
+
+Ending: TypeAlias = Literal["stopped", "crashed", "interrupted"]
+"""How an attempt ended without an answer: on purpose, by its own fault, or by that of others."""
+
 
 class NewValidation(msgspec.Struct, frozen=True):
     """A validation to be accepted.
@@ -56,12 +66,17 @@ class FinishedJob(msgspec.Struct, frozen=True):
 
 
 class JobRecord(msgspec.Struct, frozen=True):
-    """A job that was begun: what to do, and the attempt that the answer must name."""
+    """A job that was begun: what to do, and the attempt that the answer must name.
+
+    `crashes` and `interruptions` are how many earlier attempts ended so.
+    """
 
     job_id: UUID
     attempt: int
     request: bytes
     ecosystem: str
+    crashes: int = 0
+    interruptions: int = 0
 
 
 class ValidationRecord(msgspec.Struct, frozen=True):

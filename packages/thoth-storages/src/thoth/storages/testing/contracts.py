@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from thoth.storages.exceptions import InvalidRecordError
-from thoth.storages.graph.records import ArtifactMetadataRecord, PageRecord
+from thoth.storages.graph.records import ArtifactMetadataRecord, PageRecord, PageStamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -111,6 +111,21 @@ class PageStoreContract(ABC):
             "six": left_in_store(page("six")),
             "numpy": left_in_store(page("numpy", "n")),
         }
+
+    def test_a_stamp_says_which_page_is_stored_and_when_it_was_checked(self) -> None:
+        store = self.make_store()
+        later = NOON + timedelta(hours=1)
+        store.record(INDEX, [page("six"), absent("nothing-here"), page("numpy", "n")])
+        store.record(INDEX, [page("numpy", "other", checked_at=later)])
+        store.touch(INDEX, ["six"], later)
+        asked = ["six", "nothing-here", "numpy", "unknown"]
+        assert store.get_stamps(INDEX, asked, format=1) == {
+            "six": PageStamp(page("six").digest, later),
+            "nothing-here": PageStamp(absent("nothing-here").digest, NOON),
+            "numpy": PageStamp(page("numpy", "other").digest, later),
+        }
+        assert store.get_stamps(OTHER_INDEX, asked, format=1) == {}
+        assert store.get_stamps(INDEX, asked, format=2) == {}
 
     def test_nothing_asked_for_is_nothing_found(self) -> None:
         store = self.make_store()
@@ -203,6 +218,39 @@ class PageStoreContract(ABC):
             "none": absent("none", checked_at=later),
             "other": left_in_store(page("other")),
         }
+
+    def test_absent_pages_that_are_too_old_are_forgotten(self) -> None:
+        store = self.make_store()
+        later = NOON + timedelta(hours=1)
+        store.record(INDEX, [page("six"), absent("old"), absent("new", checked_at=later)])
+        store.record("https://other.example/simple/", [absent("old")])
+        assert store.forget_absent(NOON - timedelta(hours=1), keep=10, at_most=10) == 0
+        assert store.forget_absent(NOON, keep=10, at_most=10) == 2
+        assert store.forget_absent(NOON, keep=10, at_most=10) == 0
+        assert store.get(INDEX, ["six", "old", "new"], format=1).keys() == {"six", "new"}
+
+    def test_of_absent_pages_that_are_too_many_the_oldest_are_forgotten(self) -> None:
+        store = self.make_store()
+        names = [f"absent-{number}" for number in range(10)]
+        times = [NOON + timedelta(seconds=number) for number in range(10)]
+        store.record(INDEX, [page("six"), page("seven")])
+        store.record(INDEX, [absent(n, checked_at=t) for n, t in zip(names, times, strict=True)])
+        past = NOON - timedelta(days=1)
+        assert store.forget_absent(past, keep=4, at_most=5) == 5
+        assert store.forget_absent(past, keep=4, at_most=5) == 1
+        assert store.forget_absent(past, keep=4, at_most=5) == 0
+        kept = store.get(INDEX, [*names, "six", "seven"], format=1)
+        assert kept.keys() == {*names[6:], "six", "seven"}
+        assert store.forget_absent(past, keep=0, at_most=5) == 4
+
+    def test_how_many_absent_pages_are_forgotten_must_be_a_number_that_makes_sense(self) -> None:
+        store = self.make_store()
+        with refused("keep"):
+            store.forget_absent(NOON, keep=-1, at_most=1)
+        with refused("at_most"):
+            store.forget_absent(NOON, keep=0, at_most=0)
+        with refused("checked_until"):
+            store.forget_absent(NOON.replace(tzinfo=None), keep=0, at_most=1)
 
     def test_slices_come_in_the_order_asked_for(self) -> None:
         store = self.make_store()

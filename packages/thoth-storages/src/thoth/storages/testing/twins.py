@@ -9,11 +9,13 @@ import msgspec
 
 from thoth.storages.graph.queries import artifact_metadata, pages
 from thoth.storages.graph.queries.values import (
+    storable_count,
     storable_format,
     storable_hash,
     storable_text,
     storable_time,
 )
+from thoth.storages.graph.records import PageStamp
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,6 +51,17 @@ class InMemoryPages:
             for page in found
             if page.format == format
         }
+
+    def get_stamps(
+        self,
+        index_url: str,
+        packages: Sequence[str],
+        *,
+        format: int,  # noqa: A002 - as the column is called
+    ) -> dict[str, PageStamp]:
+        """Return which pages of these packages are stored now, by name."""
+        found = self.get(index_url, packages, format=format)
+        return {name: PageStamp(page.digest, page.checked_at) for name, page in found.items()}
 
     def get_artifacts(
         self, index_url: str, slices: Sequence[tuple[str, bytes, int, int]]
@@ -86,6 +99,23 @@ class InMemoryPages:
                 if page is not None and page.checked_at < checked_at:
                     renewed = msgspec.structs.replace(page, checked_at=checked_at)
                     self._stored[index_url, package] = renewed
+
+    def forget_absent(self, checked_until: datetime, *, keep: int, at_most: int) -> int:
+        """Remove pages of absent packages, oldest first; return how many went."""
+        storable_time("checked_until", checked_until)
+        storable_count("keep", keep, least=0)
+        storable_count("at_most", at_most, least=1)
+        with self._lock:
+            absent = sorted(
+                (page.checked_at, key) for key, page in self._stored.items() if not page.present
+            )
+            latest = checked_until
+            if len(absent) > keep:
+                latest = max(latest, absent[len(absent) - keep - 1][0])
+            gone = [key for checked_at, key in absent if checked_at <= latest][:at_most]
+            for key in gone:
+                del self._stored[key]
+        return len(gone)
 
     def _record_one(self, key: tuple[str, str], page: PageRecord) -> None:
         stored = self._stored.get(key)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from thoth.storages.graph.queries.validations import ValidationStore
+    from thoth.storages.graph.validation_records import Ending
     from thoth.storages.testing.validation_twin import InMemoryValidations
 
 FOREVER = datetime(2999, 1, 1, tzinfo=UTC)
@@ -175,16 +176,30 @@ class ValidationStoreContract(ABC):
     def test_a_job_that_runs_cannot_be_begun_again_until_it_is_given_back(self) -> None:
         store = self.make_store()
         job_id = store.accept(new_validation(), enqueue=no_queue).job_id
-        assert store.running_attempt(job_id) is None
+        assert store.running(job_id) is None
         first = store.begin(job_id, worker="a")
         assert first is not None
         assert store.begin(job_id, worker="b") is None
-        assert store.running_attempt(job_id) == 1
+        assert store.running(job_id) == first
         assert store.give_back(job_id, 1)
         assert not store.give_back(job_id, 1)
         second = store.begin(job_id, worker="b")
         assert second is not None
         assert second.attempt == 2
+
+    def test_how_attempts_ended_is_counted(self) -> None:
+        store = self.make_store()
+        job_id = store.accept(new_validation(), enqueue=no_queue).job_id
+        endings: tuple[Ending, ...] = ("crashed", "interrupted", "interrupted", "stopped")
+        for attempt, ending in enumerate(endings, 1):
+            assert store.begin(job_id, worker="a") is not None
+            assert not store.give_back(job_id, attempt + 1, ending=ending)
+            assert store.give_back(job_id, attempt, ending=ending)
+            assert not store.give_back(job_id, attempt, ending=ending)
+        last = store.begin(job_id, worker="a")
+        assert last is not None
+        assert (last.attempt, last.crashes, last.interruptions) == (5, 1, 2)
+        assert store.running(job_id) == last
 
     def test_only_the_attempt_that_counts_may_finish(self) -> None:
         store = self.make_store()

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
 
-    from thoth.storages.graph.validation_records import FinishedJob
+    from thoth.storages.graph.validation_records import Ending, FinishedJob
 
 
 class _Job(msgspec.Struct):
@@ -35,6 +35,8 @@ class _Job(msgspec.Struct):
     created_at: datetime
     phase: Phase = "pending"
     attempt: int = 0
+    crashes: int = 0
+    interruptions: int = 0
     started_at: datetime | None = None
     finished_at: datetime | None = None
     valid: bool | None = None
@@ -139,7 +141,7 @@ class InMemoryValidations:
             job.phase = "running"
             job.attempt += 1
             job.started_at = self._clock()
-            return JobRecord(job.id, job.attempt, job.request, job.ecosystem)
+            return _begun(job)
 
     def finish(self, job_id: UUID, attempt: int, finished: FinishedJob) -> bool:
         """Store what came out of an attempt, where that attempt is running."""
@@ -150,12 +152,14 @@ class InMemoryValidations:
                 self._finish(job, finished, self._clock())
         return job is not None
 
-    def give_back(self, job_id: UUID, attempt: int) -> bool:
+    def give_back(self, job_id: UUID, attempt: int, *, ending: Ending = "stopped") -> bool:
         """Make the job pending again where it is running or unknown in this attempt."""
         with self._lock:
             job = self._attempt(job_id, attempt, ("running", "unknown"))
             if job is not None:
                 job.phase, job.started_at = "pending", None
+                job.crashes += ending == "crashed"
+                job.interruptions += ending == "interrupted"
         return job is not None
 
     def mark_unknown(self, job_id: UUID, attempt: int) -> bool:
@@ -171,11 +175,11 @@ class InMemoryValidations:
         with self._lock:
             return self._attempt(job_id, attempt, ("running", "unknown")) is not None
 
-    def running_attempt(self, job_id: UUID) -> int | None:
-        """Return the attempt that is running, None where none is."""
+    def running(self, job_id: UUID) -> JobRecord | None:
+        """Return the job with the attempt that runs, None where none does."""
         with self._lock:
             job = self._jobs.get(job_id)
-            return job.attempt if job is not None and job.phase == "running" else None
+            return _begun(job) if job is not None and job.phase == "running" else None
 
     def unfinished(self, created_before: datetime, *, at_most: int) -> tuple[UUID, ...]:
         """Return the ids of the unfinished jobs that were made until then, oldest first."""
@@ -247,6 +251,12 @@ class InMemoryValidations:
         for job_id in gone:
             del self._jobs[job_id]
         return [job_id for job_id, job in gone.items() if job.finished_at is None]
+
+
+def _begun(job: _Job) -> JobRecord:
+    return JobRecord(
+        job.id, job.attempt, job.request, job.ecosystem, job.crashes, job.interruptions
+    )
 
 
 def _record(validation: _Validation) -> ValidationRecord:

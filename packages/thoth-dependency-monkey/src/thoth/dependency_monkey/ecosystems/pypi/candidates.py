@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from packaging.markers import Marker
-from packaging.requirements import Requirement as PackagingRequirement
-from packaging.utils import canonicalize_name
 
-from thoth.dependency_monkey.ecosystems.pypi.facts import SDIST, UNKNOWN
-from thoth.dependency_monkey.ecosystems.pypi.policy import Artifacts, Prereleases, Strategy
+from thoth.dependency_monkey.ecosystems.pypi.compiled import fit_of, not_valid, plain_text
+from thoth.dependency_monkey.ecosystems.pypi.policy import Prereleases, Strategy
 from thoth.dependency_monkey.ecosystems.pypi.versions import (
     VersionLine,
-    accepts_python,
     is_exact,
-    is_prerelease,
     names_prerelease,
 )
 from thoth.dependency_monkey.resolver.universe import Exclusion, Missing, Need, Opaque, Universe
@@ -23,7 +18,12 @@ from thoth.dependency_monkey.resolver.universe import Exclusion, Missing, Need, 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from thoth.dependency_monkey.ecosystems.pypi.facts import Metadata, Page, PageFacts
+    from thoth.dependency_monkey.ecosystems.pypi.compiled import (
+        Candidates,
+        CompiledPage,
+        Declared,
+    )
+    from thoth.dependency_monkey.ecosystems.pypi.facts import Metadata
     from thoth.dependency_monkey.ecosystems.pypi.policy import Policy
     from thoth.dependency_monkey.ecosystems.pypi.specification import Requirement
     from thoth.dependency_monkey.ecosystems.pypi.target import Target
@@ -31,29 +31,14 @@ if TYPE_CHECKING:
 PYTHON = "Python"
 """The name under which a target's interpreter is a package; no normalised name looks like it."""
 
-REQUIRES_PYTHON = "requires-python"
-NO_ARTIFACT = "artifact"
-NEWER = "exclude-newer"
 YANKED = "yanked"
 PRERELEASE = "prerelease"
-
-_TOO_NEW = "was uploaded after the date of exclude-newer, or has no upload time"
-_EXTRA = re.compile(r"\bextra\b")
-_EXTRA_IS = re.compile(r"""\bextra\s*==\s*['"]([^'"]*)['"]|['"]([^'"]*)['"]\s*==\s*extra\b""")
-_MOST_UNUSUAL = 100
-"""Requirements of a release that compare `extra` other than by `==`; one with more is opaque."""
-_LONGEST_SHOWN = 200
-_MOST_SPECIFIERS = 8
-"""Different Requires-Python of a package that a proof tells apart."""
-_NO_MATCH = 1 << 30
-_LONGEST_SPECIFIER = 8192
-"""Characters of a Requires-Python; a longer one counts as not valid, so it rules nothing out."""
 
 
 class Facts(Protocol):
     """What is known now; asking never waits."""
 
-    def page(self, package: str) -> Page | None:
+    def compiled(self, package: str) -> CompiledPage | None:
         """Return the page of a package (absent ones too), or None where it is not known yet."""
         ...
 
@@ -64,16 +49,6 @@ class Facts(Protocol):
         artifact within the release.
         """
         ...
-
-
-class _Parsed(NamedTuple):
-    name: str
-    extras: tuple[str, ...]
-    specifier: str
-    marker: Marker | None
-    marker_text: str | None
-    url: str | None
-    text: str
 
 
 class PypiUniverse(Universe):
@@ -95,17 +70,15 @@ class PypiUniverse(Universe):
         self._facts = facts
         self._target = target
         self._policy = policy
-        self._environment = {**target.markers, "extra": ""}
         self._requirements = [r for r in requirements if self._applies_to_user(r)]
         self._constraints = [
             (position, r) for position, r in enumerate(constraints) if self._applies_to_user(r)
         ]
         self._direct = {requirement.name for requirement in self._requirements}
+        self._fit = fit_of(target, policy.artifacts, policy.exclude_newer)
         self._lines: dict[int, VersionLine] = {}
+        self._candidates: dict[int, Candidates] = {}
         self._needs: dict[tuple[int, int], tuple[Need, ...] | Opaque] = {}
-        self._grouped: dict[tuple[int, int], dict[str, list[int]]] = {}
-        self._markers: dict[tuple[str | None, str], bool] = {}
-        self._pythons: dict[str, bool] = {}
         self._python = self.number(PYTHON)
         self._settle_python()
 
@@ -124,8 +97,8 @@ class PypiUniverse(Universe):
             return Missing(pages=unknown)
         roots: list[tuple[int, Need]] = []
         for position, (requirement, base) in enumerate(zip(self._requirements, bases, strict=True)):
-            mask = self._lines[base].mask(requirement.specifier)
-            text = _plain_text(requirement.name, requirement.extras, requirement.specifier)
+            mask = self._lines[base].compute(requirement.specifier)
+            text = plain_text(requirement.name, requirement.extras, requirement.specifier)
             roots.extend(
                 (position, Need(member, mask, text, requirement.marker))
                 for member in self._members(requirement.name, requirement.extras)
@@ -135,7 +108,7 @@ class PypiUniverse(Universe):
     def _applies_to_user(self, requirement: Requirement) -> bool:
         if requirement.marker is None:
             return True
-        return bool(Marker(requirement.marker).evaluate(self._environment))
+        return bool(Marker(requirement.marker).evaluate({**self._target.markers, "extra": ""}))
 
     # -- releases ------------------------------------------------------------------------------
 
@@ -144,30 +117,31 @@ class PypiUniverse(Universe):
         package = self.packages[number]
         if package.versions is not None:
             return True
-        page = self._facts.page(package.name)
+        page = self._facts.compiled(package.name)
         if page is None:
             return False
-        facts = page.facts
-        versions = facts.versions if facts is not None else []
-        line = self._lines[number] = VersionLine(versions)
+        line = self._lines[number] = page.line
         constraints = tuple(
-            (position, line.mask(requirement.specifier))
+            (position, line.compute(requirement.specifier))
             for position, requirement in self._constraints
             if requirement.name == package.name
         )
-        if facts is None:
+        if page.facts is None:
             self.settle(number, [], allowed=0, preferred=0, exclusions=(), constraints=constraints)
             return True
-        allowed, exclusions = self._candidates(package.name, facts, line)
-        stable = 0
-        for position, version in enumerate(versions):
-            if not is_prerelease(version):
-                stable |= 2 << position
-        allowed, preferred, more = self._admit_prereleases(package.name, allowed, stable)
+        candidates = self._candidates[number] = page.candidates(self._fit)
+        allowed, exclusions = candidates.usable, candidates.exclusions
+        if candidates.yanked:
+            pinned = candidates.yanked & self._pinned(package.name, line)
+            allowed |= pinned
+            if candidates.yanked != pinned:
+                out = candidates.yanked & ~pinned
+                exclusions = (*exclusions, Exclusion(YANKED, out, "is yanked"))
+        allowed, preferred, more = self._admit_prereleases(package.name, allowed, page.stable)
         strategy = self._policy.strategy
         self.settle(
             number,
-            versions,
+            page.versions,
             allowed=allowed,
             preferred=preferred,
             exclusions=(*exclusions, *more),
@@ -177,95 +151,13 @@ class PypiUniverse(Universe):
         )
         return True
 
-    def _candidates(
-        self, name: str, facts: PageFacts, line: VersionLine
-    ) -> tuple[int, tuple[Exclusion, ...]]:
-        """Return the releases that have a file the target may use, and why the others have none."""
+    def _pinned(self, name: str, line: VersionLine) -> int:
+        """Return the releases that the stack's own lines pin exactly."""
         pinned = 0
         for requirement in self._requirements:
             if requirement.name == name and is_exact(requirement.specifier):
-                pinned |= line.mask(requirement.specifier)
-        newer = no_artifact = yanked = allowed = 0
-        python_bad: dict[str, int] = {}
-        for position in range(len(facts.versions)):
-            bit = 2 << position
-            fault = self._fault(facts, position, may_be_yanked=bool(pinned & bit))
-            if fault is None:
-                allowed |= bit
-            elif fault == NEWER:
-                newer |= bit
-            elif fault == NO_ARTIFACT:
-                no_artifact |= bit
-            elif fault == YANKED:
-                yanked |= bit
-            else:
-                python_bad[fault] = python_bad.get(fault, 0) | bit
-        target = self._target
-        unfit = f"cannot run on Python {target.python}"
-        found = [
-            Exclusion(REQUIRES_PYTHON, mask, f"{unfit} (Requires-Python: {_shown(specifier)})")
-            for specifier, mask in list(python_bad.items())[-_MOST_SPECIFIERS:]
-        ]
-        others = 0
-        for mask in list(python_bad.values())[:-_MOST_SPECIFIERS]:
-            others |= mask
-        if others:
-            found.insert(0, Exclusion(REQUIRES_PYTHON, others, unfit))
-        if no_artifact:
-            text = f"has no file that {target.id} can use"
-            if self._policy.artifacts is Artifacts.WHEEL_ONLY:
-                text = f"has no wheel that {target.id} can use"
-            found.append(Exclusion(NO_ARTIFACT, no_artifact, text))
-        if newer:
-            found.append(Exclusion(NEWER, newer, _TOO_NEW))
-        if yanked:
-            found.append(Exclusion(YANKED, yanked, "is yanked"))
-        return allowed, tuple(found)
-
-    def _fault(self, facts: PageFacts, position: int, *, may_be_yanked: bool) -> str | None:
-        """Return why no file of a release can be used: a code, or the Requires-Python text."""
-        fault = NO_ARTIFACT
-        cutoff = self._policy.exclude_newer
-        latest = None if cutoff is None else cutoff.timestamp()
-        fits_date = fits_python = fits_tags = False
-        for file in range(facts.starts[position], facts.starts[position + 1]):
-            if latest is not None and not UNKNOWN < facts.uploaded[file] < latest:
-                continue
-            fits_date = True
-            specifier = facts.requires_python[file]
-            if specifier != UNKNOWN and not self._accepts_python(facts.specifiers[specifier]):
-                fault = facts.specifiers[specifier]
-                continue
-            fits_python = True
-            if self._rank(facts, file) == _NO_MATCH:
-                continue
-            fits_tags = True
-            if may_be_yanked or not facts.yanked[file]:
-                return None
-        if fits_tags:
-            return YANKED
-        if fits_python or (fits_date and fault == NO_ARTIFACT):
-            return NO_ARTIFACT
-        if fits_date:
-            return fault
-        return NEWER if latest is not None else NO_ARTIFACT
-
-    def _rank(self, facts: PageFacts, file: int) -> int:
-        """Return how well a file fits the target: smaller is better, sdists are last."""
-        tags = facts.tags[file]
-        if tags == SDIST:
-            static_sdists = self._policy.artifacts is Artifacts.WHEEL_OR_STATIC_SDIST
-            return _NO_MATCH - 1 if static_sdists else _NO_MATCH
-        priority = self._target.tag_priority(facts.tag_sets[tags])
-        return _NO_MATCH if priority is None else priority
-
-    def _accepts_python(self, specifier: str) -> bool:
-        answer = self._pythons.get(specifier)
-        if answer is None:
-            too_long = len(specifier) > _LONGEST_SPECIFIER
-            answer = too_long or accepts_python(specifier, self._target.python)
-            self._pythons[specifier] = answer
-        return answer
+                pinned |= line.compute(requirement.specifier)
+        return pinned
 
     def _admit_prereleases(
         self, name: str, allowed: int, stable: int
@@ -303,29 +195,11 @@ class PypiUniverse(Universe):
     def usable_artifacts(self, number: int, index: int) -> list[int]:
         """Return the positions, within the release, of the files that the target can use.
 
-        The best match comes first: the order of PEP 425 tags, then the order on the page; sdists
-        are last. `index` is a bit index.
+        `number` is a base package whose page is loaded, `index` a bit index; order as in
+        `Candidates.files`.
         """
-        page = self._facts.page(self.packages[number].name)
-        if page is None or page.facts is None:
-            return []
-        facts = page.facts
-        start, stop = facts.starts[index - 1], facts.starts[index]
-        cutoff = self._policy.exclude_newer
-        latest = None if cutoff is None else cutoff.timestamp()
-        ranked = []
-        for file in range(start, stop):
-            specifier = facts.requires_python[file]
-            rank = self._rank(facts, file)
-            if rank == _NO_MATCH:
-                continue
-            if specifier != UNKNOWN and not self._accepts_python(facts.specifiers[specifier]):
-                continue
-            if latest is not None and not UNKNOWN < facts.uploaded[file] < latest:
-                continue
-            ranked.append((facts.yanked[file], rank, file - start))
-        ranked.sort()
-        return [position for _, _, position in ranked]
+        candidates = self._candidates.get(number)
+        return [] if candidates is None else candidates.files(index - 1)
 
     def load_needs(self, number: int, index: int) -> tuple[Need, ...] | Opaque | Missing:
         """See `Universe.load_needs`."""
@@ -333,147 +207,52 @@ class PypiUniverse(Universe):
         if known is not None:
             return known
         package = self.packages[number]
-        best = self.usable_artifacts(package.base, index)[0]
+        candidates = self._candidates[package.base]
+        best = candidates.files(index - 1)[0]
         metadata = self._facts.metadata(package.name, index - 1, best)
         if metadata is None:
             return Missing(metadata=((package.base, index),))
-        facts = metadata.facts
-        if facts is None:
-            opaque = Opaque(metadata.opaque or "no metadata", metadata.needs_build)
-            self._needs[number, index] = opaque
-            return opaque
-        texts: Sequence[str] = facts.requires_dist
-        if package.extra:
-            grouped = self._grouped.get((package.base, index))
-            if grouped is None:
-                grouped = self._grouped[package.base, index] = _group_by_extra(texts)
-            unusual = grouped.get("", [])
-            if len(unusual) > _MOST_UNUSUAL:
-                reason = f"more than {_MOST_UNUSUAL} of its requirements use extras in unusual ways"
-                return Opaque(reason, needs_build=False)
-            positions = sorted({*grouped.get(package.extra, ()), *unusual})
-            texts = [texts[position] for position in positions]
-        needs = self._compile(package.extra, texts, facts.requires_python)
+        needs: tuple[Need, ...] | Opaque | Missing
+        if metadata.facts is None:
+            needs = Opaque(metadata.opaque or "no metadata", metadata.needs_build)
+        else:
+            declared = candidates.declared(index - 1, package.extra, metadata.facts)
+            needs = declared if isinstance(declared, Opaque) else self._compile(declared)
         if not isinstance(needs, Missing):
             self._needs[number, index] = needs
         return needs
 
-    def _compile(
-        self, extra: str, requires_dist: Sequence[str], requires_python: str | None
-    ) -> tuple[Need, ...] | Opaque | Missing:
-        parsed = []
-        for text in requires_dist:
-            try:
-                requirement = _parse_requirement(text)
-                applies = self._applies(requirement, extra)
-            except (ValueError, RecursionError):
-                return _not_valid(text)
-            if not applies:
-                continue
-            if requirement.url is not None:
-                reason = f"it requires {requirement.name} from a URL, not from an index"
-                return Opaque(reason, needs_build=False)
-            parsed.append(requirement)
+    def _compile(self, declared: Declared) -> tuple[Need, ...] | Opaque | Missing:
+        bases = []
         unknown = []
-        for requirement in parsed:
+        for requirement in declared.requirements:
             base = self.number(requirement.name)
-            if not self.load_page(base) and base not in unknown:
+            bases.append(base)
+            if (
+                self.packages[base].versions is None
+                and not self.load_page(base)
+                and base not in unknown
+            ):
                 unknown.append(base)
         if unknown:
             return Missing(pages=tuple(unknown))
         needs = []
-        if requires_python and not extra:
-            mask = 2 if self._accepts_python(requires_python) else 0
-            needs.append(Need(self._python, mask, f"{PYTHON}{_shown(requires_python)}"))
-        for requirement in parsed:
-            base = self.number(requirement.name)
+        if declared.requires_python is not None:
+            specifier, accepted = declared.requires_python
+            needs.append(Need(self._python, 2 if accepted else 0, f"{PYTHON}{specifier}"))
+        for requirement, base in zip(declared.requirements, bases, strict=True):
             try:
                 mask = self._lines[base].mask(requirement.specifier)
             except ValueError:
-                return _not_valid(requirement.text)
-            needs.extend(
-                Need(member, mask, requirement.text, requirement.marker_text)
-                for member in self._members(requirement.name, requirement.extras)
-            )
+                return not_valid(requirement.text)
+            text, marker = requirement.text, requirement.marker_text
+            needs.append(Need(base, mask, text, marker))
+            needs += [
+                Need(self.number(requirement.name, extra), mask, text, marker)
+                for extra in requirement.extras
+            ]
         return tuple(needs)
 
     def _members(self, name: str, extras: Sequence[str]) -> list[int]:
         """Return the numbers of a package and of the extras asked of it."""
         return [self.number(name), *(self.number(name, extra) for extra in extras)]
-
-    def _applies(self, requirement: _Parsed, extra: str) -> bool:
-        """Say whether a requirement is one of the extra (of the release itself, for "")."""
-        if requirement.marker is None:
-            return not extra
-        if not extra:
-            return self._holds(requirement, "")
-        return self._holds(requirement, extra) and not self._holds(requirement, "")
-
-    def _holds(self, requirement: _Parsed, extra: str) -> bool:
-        key = (requirement.marker_text, extra)
-        answer = self._markers.get(key)
-        if answer is None and requirement.marker is not None:
-            self._environment["extra"] = extra
-            answer = self._markers[key] = bool(requirement.marker.evaluate(self._environment))
-        return bool(answer)
-
-
-def _group_by_extra(requires_dist: Sequence[str]) -> dict[str, list[int]]:
-    """Return, by extra, the positions of the requirements that it may add.
-
-    Under "" are those that must be looked at for every extra. Thousands of extras times thousands
-    of requirements would otherwise be as many markers to evaluate.
-    """
-    grouped: dict[str, list[int]] = {}
-    for position, text in enumerate(requires_dist):
-        marker = text.partition(";")[2]
-        mentions = len(_EXTRA.findall(marker))
-        if not mentions:
-            continue
-        compared = _EXTRA_IS.findall(marker)
-        names: set[str] = {canonicalize_name(one or other) for one, other in compared}
-        if len(compared) != mentions:
-            names = {""}
-        for name in names:
-            grouped.setdefault(name, []).append(position)
-    return grouped
-
-
-def _shown(specifier: str) -> str:
-    return specifier if len(specifier) <= _LONGEST_SHOWN else f"{specifier[:_LONGEST_SHOWN]}..."
-
-
-def _not_valid(requirement: str) -> Opaque:
-    """Say that a requirement cannot be evaluated; PEP 508 does not give every one a meaning."""
-    shown = requirement[:_LONGEST_SHOWN]
-    return Opaque(f"its requirement {shown!r} is not valid", needs_build=False)
-
-
-_requirements: dict[str, _Parsed] = {}
-_REMEMBERED = 200_000
-
-
-def _parse_requirement(text: str) -> _Parsed:
-    """Parse a Requires-Dist text, remembering it: the same few thousand come back all the time."""
-    parsed = _requirements.get(text)
-    if parsed is None:
-        requirement = PackagingRequirement(text)
-        name = canonicalize_name(requirement.name)
-        extras = tuple(sorted({canonicalize_name(extra) for extra in requirement.extras}))
-        specifier = ",".join(sorted(str(clause) for clause in requirement.specifier))
-        if len(_requirements) >= _REMEMBERED:
-            _requirements.clear()
-        parsed = _requirements[text] = _Parsed(
-            name,
-            extras,
-            specifier,
-            requirement.marker,
-            None if requirement.marker is None else str(requirement.marker),
-            requirement.url,
-            _plain_text(name, extras, specifier),
-        )
-    return parsed
-
-
-def _plain_text(name: str, extras: Sequence[str], specifier: str) -> str:
-    return f"{name}[{','.join(extras)}]{specifier}" if extras else f"{name}{specifier}"

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 _STAR_AFTER_ORDER = re.compile(r"([<>]=|[<>])(\s*[\w.!]+?)\.\*")
 
+_MOST_MASKS = 2_048
+"""Masks of one package that are remembered; more start anew."""
+
 parse_version = lru_cache(maxsize=65_536)(Version)
 
 
@@ -33,6 +36,8 @@ def parse_specifier(specifier: str) -> tuple[Specifier, ...]:
 
 def is_prerelease(version: str) -> bool:
     """Say whether a canonical version text is a pre-release or a development release."""
+    if version.replace(".", "").isdigit():
+        return False
     # Canonical final and post releases are digits and dots, "postN", epoch and local part; the
     # letters a, b, c and d (of "dev") occur in no other place before a local part.
     return any(letter in version.partition("+")[0] for letter in "abrcd") and (
@@ -72,18 +77,25 @@ class VersionLine:
         self._masks: dict[str, int] = {}
 
     def mask(self, specifier: str) -> int:
+        """Return what `compute` does, remembering it: for specifiers that packages declare."""
+        mask = self._masks.get(specifier)
+        if mask is None:
+            mask = self.compute(specifier)
+            if len(self._masks) >= _MOST_MASKS:
+                self._masks.clear()
+            self._masks[specifier] = mask
+        return mask
+
+    def compute(self, specifier: str) -> int:
         """Return the versions that a specifier accepts, pre-releases included.
 
         Version `i` is bit `i + 1`, as the resolver has it. Source: PEP 440, "Version specifiers".
         Raises `packaging.specifiers.InvalidSpecifier`.
         """
-        mask = self._masks.get(specifier)
-        if mask is None:
-            mask = self._everything
-            for clause in parse_specifier(specifier):
-                mask &= self._clause(clause.operator, clause.version)
-            mask = self._masks[specifier] = mask << 1
-        return mask
+        mask = self._everything
+        for clause in parse_specifier(specifier):
+            mask &= self._clause(clause.operator, clause.version)
+        return mask << 1
 
     def _key(self, position: int) -> Version:
         return parse_version(self.texts[position])

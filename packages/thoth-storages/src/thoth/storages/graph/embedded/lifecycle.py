@@ -148,6 +148,10 @@ class EmbeddedServer:
                 users.close()
                 raise
 
+    def is_supervised(self) -> bool:
+        """Tell whether a supervisor is there, to end the server after its last user."""
+        return is_locked(Layout(Path(os.path.realpath(self.data_dir))).supervisor_lock)
+
     def _join_users(self, layout: Layout, users: IO[bytes], deadline: float) -> None:
         if not wait_for_lock(users, deadline, shared=True):
             raise self._out_of_time(layout)

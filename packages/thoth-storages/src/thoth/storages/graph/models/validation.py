@@ -17,8 +17,9 @@ class ValidationJob(Base):
 
     Equal validations in flight share one job, so at most one unfinished job has a `question` (a
     SHA-256). A job that no validation waits for is removed. `attempt` counts how often it was
-    begun; `worker` is who began it last. `request` is opaque here, and null where the answer was
-    known at once, so that nobody had to be asked.
+    begun; `worker` is who began it last. `crashes` and `interruptions` count the attempts that
+    ended without an answer, by their own fault and by others'. `request` is opaque here, and null
+    where the answer was known at once, so that nobody had to be asked.
     """
 
     __tablename__ = "validation_job"
@@ -52,6 +53,8 @@ class ValidationJob(Base):
     result_digest: Mapped[bytes | None] = mapped_column(LargeBinary, ForeignKey("result.digest"))
     request: Mapped[bytes | None] = mapped_column(LargeBinary)
     raw_log: Mapped[str | None] = mapped_column(Text)
+    crashes: Mapped[int] = mapped_column(server_default=text("0"))
+    interruptions: Mapped[int] = mapped_column(server_default=text("0"))
 
 
 class Validation(Base):

@@ -1,4 +1,4 @@
-"""What a caller may ask with. Checked before anything is sent, so that the error names the argument.
+"""What a caller may ask with, checked before anything is sent; an error names the argument.
 
 Every function returns the argument, normalised where names, versions, URLs or environments have a
 canonical form, or raises `InvalidArgumentError`.
@@ -45,6 +45,13 @@ def flag(name: str, value: bool | None) -> bool | None:
     if value is not None and not isinstance(value, bool):
         raise InvalidArgumentError(name, value, "must be True or False")
     return value
+
+
+def truth(name: str, value: bool) -> bool:
+    """Return a truth value that is not None."""
+    if value is None:
+        raise InvalidArgumentError(name, value, "must be True or False")
+    return flag(name, value) is True
 
 
 @overload

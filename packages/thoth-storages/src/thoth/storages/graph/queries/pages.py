@@ -12,12 +12,13 @@ import msgspec
 from thoth.storages.exceptions import InvalidRecordError
 from thoth.storages.graph.queries.values import (
     storable_blob,
+    storable_count,
     storable_format,
     storable_hash,
     storable_text,
     storable_time,
 )
-from thoth.storages.graph.records import PageRecord
+from thoth.storages.graph.records import PageRecord, PageStamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -33,6 +34,14 @@ _MAX_OFFSET = 2**31 - 1
 _GET = f"""
     SELECT page.package, page.present, page.digest, page.format, page.checked_at, page.facts,
            NULL, page.etag, page.last_modified
+      FROM package_index JOIN page ON page.package_index_id = package_index.id
+     WHERE package_index.ecosystem = '{_ECOSYSTEM}' AND package_index.url = %s
+       AND page.package = ANY(%s) AND page.format = %s
+"""  # noqa: S608 - a constant of ours
+
+# Which pages of some packages an index has now, without what is on them.
+_GET_STAMPS = f"""
+    SELECT page.package, page.digest, page.checked_at
       FROM package_index JOIN page ON page.package_index_id = package_index.id
      WHERE package_index.ecosystem = '{_ECOSYSTEM}' AND package_index.url = %s
        AND page.package = ANY(%s) AND page.format = %s
@@ -103,6 +112,17 @@ _TOUCH = f"""
      WHERE page.package_index_id = touched.package_index_id AND page.package = touched.package
 """  # noqa: S608 - a constant of ours
 
+# The absent pages that are too old, and those beyond the number that may stay, oldest first.
+_FORGET_ABSENT = """
+    DELETE FROM page WHERE (package_index_id, package) IN (
+           SELECT package_index_id, package FROM page
+            WHERE NOT present AND checked_at <= greatest(%(checked_until)s, (
+                  SELECT checked_at FROM page WHERE NOT present
+                   ORDER BY checked_at DESC OFFSET %(keep)s LIMIT 1))
+            ORDER BY checked_at, package_index_id, package LIMIT %(at_most)s
+              FOR UPDATE SKIP LOCKED)
+"""
+
 
 class PageStore:
     """Keeps pages; safe for threads and for any number of parallel writers.
@@ -130,6 +150,23 @@ class PageStore:
         with self._connection() as connection, connection.cursor(binary=True) as cursor:
             rows = cursor.execute(_GET, parameters).fetchall()
         return {row[0]: PageRecord(*row) for row in rows}
+
+    def get_stamps(
+        self,
+        index_url: str,
+        packages: Sequence[str],
+        *,
+        format: int,  # noqa: A002 - as the column is called
+    ) -> dict[str, PageStamp]:
+        """Return which pages of these packages are stored now, by name, in one round trip.
+
+        Pages of another format and unknown ones are left out.
+        """
+        wanted = [storable_text("package", package) for package in packages]
+        parameters = (storable_text("index_url", index_url), wanted, storable_format(format))
+        with self._connection() as connection, connection.cursor(binary=True) as cursor:
+            rows = cursor.execute(_GET_STAMPS, parameters).fetchall()
+        return {row[0]: PageStamp(*row[1:]) for row in rows}
 
     def get_artifacts(
         self, index_url: str, slices: Sequence[tuple[str, bytes, int, int]]
@@ -186,6 +223,20 @@ class PageStore:
         }
         with self._connection() as connection:
             connection.execute(_TOUCH, parameters)
+
+    def forget_absent(self, checked_until: datetime, *, keep: int, at_most: int) -> int:
+        """Remove pages of absent packages, oldest first; return how many went.
+
+        Those go that were last checked until then, and, of all indexes together, those beyond the
+        `keep` (0 or more) that were checked last. One call removes `at_most`, one or more.
+        """
+        parameters = {
+            "checked_until": storable_time("checked_until", checked_until),
+            "keep": storable_count("keep", keep, least=0),
+            "at_most": storable_count("at_most", at_most, least=1),
+        }
+        with self._connection() as connection:
+            return connection.execute(_FORGET_ABSENT, parameters).rowcount
 
 
 def check(page: PageRecord) -> None:

@@ -26,6 +26,7 @@ from thoth.storages.graph.queries.values import (
     storable_time,
 )
 from thoth.storages.graph.validation_records import (
+    FINISHED_CHANNEL,
     STOP_CHANNEL,
     JobRecord,
     ValidationRecord,
@@ -36,7 +37,12 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from thoth.storages.graph.connections import Connection
-    from thoth.storages.graph.validation_records import FinishedJob, NewValidation, Phase
+    from thoth.storages.graph.validation_records import (
+        Ending,
+        FinishedJob,
+        NewValidation,
+        Phase,
+    )
 
 MAX_LONG_TEXT_CHARACTERS = 2**20
 """A stack specification and a raw log may have at most so many characters."""
@@ -134,7 +140,7 @@ _BEGIN = """
     UPDATE validation_job
        SET phase = 'running', attempt = attempt + 1, started_at = now(), worker = %s
      WHERE id = %s AND phase IN ('pending', 'unknown')
-    RETURNING id, attempt, request, ecosystem
+    RETURNING id, attempt, request, ecosystem, crashes, interruptions
 """
 
 _FINISH = """
@@ -142,19 +148,30 @@ _FINISH = """
          SELECT id FROM validation_job
           WHERE id = %(job_id)s AND attempt = %(attempt)s AND phase = 'running'
             FOR NO KEY UPDATE),
-    kept AS ({keep})
-    UPDATE validation_job
-       SET phase = %(phase)s, valid = %(valid)s, reason = %(reason)s, raw_log = %(raw_log)s,
-           result_digest = %(digest)b, finished_at = now()
-      FROM mine WHERE validation_job.id = mine.id
-    RETURNING validation_job.id
+    kept AS ({keep}),
+    done AS (
+         UPDATE validation_job
+            SET phase = %(phase)s, valid = %(valid)s, reason = %(reason)s, raw_log = %(raw_log)s,
+                result_digest = %(digest)b, finished_at = now()
+           FROM mine WHERE validation_job.id = mine.id
+         RETURNING validation_job.*)
+    SELECT pg_notify('{channel}', json_build_object(
+           'ecosystem', ecosystem, 'phase', phase, 'reason', reason, 'attempt', attempt,
+           'waited', extract(epoch FROM started_at - created_at),
+           'ran', extract(epoch FROM finished_at - started_at))::text)
+      FROM done
 """.format(  # noqa: S608 - constants of ours
-    keep=_KEEP_RESULT.format(source="FROM mine WHERE %(digest)b::bytea IS NOT NULL")
+    channel=FINISHED_CHANNEL,
+    keep=_KEEP_RESULT.format(source="FROM mine WHERE %(digest)b::bytea IS NOT NULL"),
 )
 
 _GIVE_BACK = """
-    UPDATE validation_job SET phase = 'pending', started_at = NULL, worker = NULL
-     WHERE id = %s AND attempt = %s AND phase IN ('running', 'unknown') RETURNING id
+    UPDATE validation_job
+       SET phase = 'pending', started_at = NULL, worker = NULL,
+           crashes = crashes + (%(ending)s = 'crashed')::integer,
+           interruptions = interruptions + (%(ending)s = 'interrupted')::integer
+     WHERE id = %(job_id)s AND attempt = %(attempt)s AND phase IN ('running', 'unknown')
+    RETURNING id
 """
 
 _MARK_UNKNOWN = """
@@ -167,7 +184,10 @@ _IS_WANTED = """
      WHERE id = %s AND attempt = %s AND phase IN ('running', 'unknown')
 """
 
-_RUNNING_ATTEMPT = "SELECT attempt FROM validation_job WHERE id = %s AND phase = 'running'"
+_RUNNING = """
+    SELECT id, attempt, request, ecosystem, crashes, interruptions FROM validation_job
+     WHERE id = %s AND phase = 'running'
+"""
 
 _UNFINISHED = """
     SELECT id FROM validation_job WHERE finished_at IS NULL AND created_at <= %s
@@ -303,10 +323,14 @@ class ValidationStore:
         with self._connection() as connection:
             return connection.execute(_FINISH, values).fetchone() is not None
 
-    def give_back(self, job_id: UUID, attempt: int) -> bool:
-        """Make the job pending again where it is running or unknown in this attempt."""
+    def give_back(self, job_id: UUID, attempt: int, *, ending: Ending = "stopped") -> bool:
+        """Make the job pending again where it is running or unknown in this attempt.
+
+        `ending` is counted: it says how the attempt ended.
+        """
+        values = {"job_id": job_id, "attempt": attempt, "ending": ending}
         with self._connection() as connection:
-            return connection.execute(_GIVE_BACK, (job_id, attempt)).fetchone() is not None
+            return connection.execute(_GIVE_BACK, values).fetchone() is not None
 
     def mark_unknown(self, job_id: UUID, attempt: int) -> bool:
         """Say that nobody can tell how this attempt goes, where it is pending or running."""
@@ -318,11 +342,11 @@ class ValidationStore:
         with self._connection() as connection:
             return connection.execute(_IS_WANTED, (job_id, attempt)).fetchone() is not None
 
-    def running_attempt(self, job_id: UUID) -> int | None:
-        """Return the attempt that is running according to the store, None where none is."""
-        with self._connection() as connection:
-            row = connection.execute(_RUNNING_ATTEMPT, (job_id,)).fetchone()
-        return None if row is None else row[0]
+    def running(self, job_id: UUID) -> JobRecord | None:
+        """Return the job with the attempt that the store says is running; None where none is."""
+        with self._connection() as connection, connection.cursor(binary=True) as cursor:
+            row = cursor.execute(_RUNNING, (job_id,)).fetchone()
+        return None if row is None else JobRecord(*row)
 
     def unfinished(self, created_before: datetime, *, at_most: int) -> tuple[UUID, ...]:
         """Return the ids of the unfinished jobs that were made until then, oldest first."""

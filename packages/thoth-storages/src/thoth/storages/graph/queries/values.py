@@ -16,6 +16,7 @@ MAX_TEXT_CHARACTERS = 65_536
 HASH_BYTES = 32
 """The length of a SHA-256."""
 _MAX_FORMAT = 32_767
+_MAX_COUNT = 2**31 - 1
 
 
 @overload
@@ -60,6 +61,13 @@ def storable_format(value: int) -> int:
     """Return the number of an encoding as it is."""
     if not 0 <= value <= _MAX_FORMAT:
         raise InvalidRecordError("format", value, f"must be from 0 to {_MAX_FORMAT:,}")
+    return value
+
+
+def storable_count(field: str, value: int, *, least: int) -> int:
+    """Return the number of rows as it is."""
+    if not least <= value <= _MAX_COUNT:
+        raise InvalidRecordError(field, value, f"must be from {least} to {_MAX_COUNT:,}")
     return value
 
 
