@@ -125,7 +125,12 @@ class ReleaseFactQueries(QueryFamily):
     """
 
     def get_python_package_hashes_sha256(
-        self, package_name: str, package_version: str, index_url: str, *, distinct: bool = False
+        self,
+        package_name: str,
+        package_version: str,
+        index_url: str | None,
+        *,
+        distinct: bool = False,
     ) -> list[str]:
         """List the SHA-256 of a release's artifacts in hexadecimal, in ascending order.
 
@@ -146,7 +151,7 @@ class ReleaseFactQueries(QueryFamily):
         return list(dict.fromkeys(hashes)) if distinct else hashes
 
     def get_python_package_version_metadata(
-        self, package_name: str, package_version: str, index_url: str
+        self, package_name: str, package_version: str, index_url: str | None
     ) -> dict[str, Any]:
         """Return what a release says of itself, by the names of the JSON form of core metadata.
 
@@ -176,7 +181,7 @@ class ReleaseFactQueries(QueryFamily):
         self,
         package_name: str,
         package_version: str,
-        index_url: str,
+        index_url: str | None,
         *,
         os_name: str,
         os_version: str,
@@ -212,7 +217,7 @@ class ReleaseFactQueries(QueryFamily):
         return [{**dict(zip(names, row, strict=True)), "import_name": name} for row in rows]
 
     def is_python_package_version_is_missing(
-        self, package_name: str, package_version: str, index_url: str
+        self, package_name: str, package_version: str, index_url: str | None
     ) -> bool:
         """Say whether the index had a release once and has it no more.
 
@@ -230,7 +235,7 @@ class ReleaseFactQueries(QueryFamily):
         return bool(missing)
 
     def update_missing_flag_package_version(
-        self, package_name: str, package_version: str, index_url: str, value: bool
+        self, package_name: str, package_version: str, index_url: str | None, value: bool
     ) -> None:
         """Note that an index has a release no more (True), or has it again (False).
 
@@ -239,7 +244,7 @@ class ReleaseFactQueries(QueryFamily):
         self._set(_SET_MISSING, arguments.release(package_name, package_version, index_url), value)
 
     def update_provides_source_distro_package_version(
-        self, package_name: str, package_version: str, index_url: str, value: bool
+        self, package_name: str, package_version: str, index_url: str | None, value: bool
     ) -> None:
         """Note whether a release has a source distribution.
 
@@ -249,7 +254,7 @@ class ReleaseFactQueries(QueryFamily):
         self._set(_SET_SOURCE_DISTRO, release, value)
 
     def update_python_package_hash_present_flag(
-        self, package_name: str, package_version: str, index_url: str, sha256_hash: str
+        self, package_name: str, package_version: str, index_url: str | None, sha256_hash: str
     ) -> None:
         """Note that the artifact with this SHA-256 (in hexadecimal) is gone from the index.
 
