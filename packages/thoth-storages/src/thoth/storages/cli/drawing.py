@@ -46,6 +46,7 @@ class Pattern(click.ParamType[re.Pattern[str]]):
     "--format",
     "chosen",
     type=click.Choice(FORMATS),
+    envvar="THOTH_STORAGES_GENERATE_SCHEMA_FORMAT",
     help="Default: by the suffix of FILE, svg for standard output.",
 )
 @click.argument("file", default=STANDARD_OUTPUT, metavar="[FILE]")

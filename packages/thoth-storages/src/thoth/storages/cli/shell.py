@@ -26,8 +26,8 @@ _VARIABLES = {
     "sslmode": "PGSSLMODE",
     "requirepeer": "PGREQUIREPEER",
 }
-# These would lead libpq elsewhere than to the server that was chosen.
-_MISLEADING = ("PGHOSTADDR", "PGSERVICE", "PGSERVICEFILE")
+# A service would lead libpq elsewhere than to the server that was chosen.
+_MISLEADING = ("PGSERVICE", "PGSERVICEFILE", "PGPASSWORD", "PGREQUIREPEER")
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
@@ -60,10 +60,11 @@ def client_environment(connection_string: str, environ: Mapping[str, str]) -> di
     """
     from psycopg.conninfo import conninfo_to_dict
 
+    parameters = conninfo_to_dict(connection_string)
     chosen = {name: value for name, value in environ.items() if name not in _MISLEADING}
-    for name in ("password", "requirepeer"):
-        chosen.pop(_VARIABLES[name], None)
-    for name, value in conninfo_to_dict(connection_string).items():
+    if str(parameters["host"]).startswith("/"):
+        chosen.pop("PGHOSTADDR", None)
+    for name, value in parameters.items():
         if value and name in _VARIABLES:
             chosen[_VARIABLES[name]] = str(value)
     return chosen

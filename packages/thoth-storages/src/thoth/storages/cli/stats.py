@@ -25,8 +25,8 @@ _SIZES = """
 
 
 @click.command()
-@click.option("--json", "as_object", is_flag=True, help="Write a JSON object.")
-def stats(*, as_object: bool) -> int:
+@click.option("--json", is_flag=True, help="Write a JSON object.")
+def stats(*, json: bool) -> int:
     """Show tables with their rows and sizes on disk, the size of the database, and statistics.
 
     Rows are counted, which takes about a second for ten million of them.
@@ -36,7 +36,7 @@ def stats(*, as_object: bool) -> int:
 
     with existing_graph() as graph:
         found = gather(graph)
-    click.echo(as_json(found) if as_object else _for_people(found))
+    click.echo(as_json(found) if json else _for_people(found))
     return 0
 
 
