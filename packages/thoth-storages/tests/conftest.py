@@ -10,13 +10,19 @@ from thoth.storages import GraphDatabase
 from thoth.storages.testing import empty_database, temporary_database
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from thoth.storages import StoragesSettings
     from thoth.storages.graph.connections import ConnectionParameters
 
+# Much faster than TRUNCATE where tables are nearly empty; in any order, since nothing is left over.
 EMPTY = """
-    TRUNCATE package_index, page, artifact_metadata, result, validation_job, validation
+    DO $$ DECLARE name text; BEGIN
+        SET LOCAL session_replication_role = replica;
+        FOR name IN SELECT tablename FROM pg_tables
+                     WHERE schemaname = 'public' AND tablename <> 'alembic_version'
+        LOOP EXECUTE format('DELETE FROM %I', name); END LOOP;
+    END $$
 """
 
 
@@ -53,8 +59,19 @@ def _module_graph(_module_settings: StoragesSettings) -> Iterator[GraphDatabase]
 
 
 @pytest.fixture
-def graph(_module_graph: GraphDatabase) -> GraphDatabase:
+def empty_tables(_module_graph: GraphDatabase) -> Callable[[], None]:
+    """Empties the tables of `graph`, and its cache."""
+
+    def empty() -> None:
+        with _module_graph.migration_connection() as connection:
+            connection.execute(EMPTY)
+        _module_graph.cache_clear()
+
+    return empty
+
+
+@pytest.fixture
+def graph(_module_graph: GraphDatabase, empty_tables: Callable[[], None]) -> GraphDatabase:
     """Connected, with tables, all of them empty."""
-    with _module_graph.migration_connection() as connection:
-        connection.execute(EMPTY)
+    empty_tables()
     return _module_graph

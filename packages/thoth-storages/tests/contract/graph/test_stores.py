@@ -16,6 +16,8 @@ from thoth.storages.testing import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from thoth.storages import ArtifactMetadataStore, GraphDatabase, PageStore, ValidationStore
 
 
@@ -36,15 +38,9 @@ class TestInMemoryValidations(ValidationStoreContract):
 
 class _InPostgreSQL:
     @pytest.fixture(autouse=True)
-    def _use_graph(self, graph: GraphDatabase) -> None:
+    def _use_graph(self, graph: GraphDatabase, empty_tables: Callable[[], None]) -> None:
         self.graph = graph
-
-    def empty(self) -> None:
-        with self.graph.migration_connection() as connection:
-            connection.execute(
-                "TRUNCATE package_index, page, artifact_metadata, result, validation_job,"
-                " validation"
-            )
+        self.empty = empty_tables
 
 
 class TestPageStore(_InPostgreSQL, PageStoreContract):

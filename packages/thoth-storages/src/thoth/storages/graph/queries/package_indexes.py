@@ -3,11 +3,15 @@
 # ruff: noqa: S608 - statements are made of constants of ours; values are their parameters
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from thoth.storages.exceptions import NotFoundError
 from thoth.storages.graph.queries import arguments
 from thoth.storages.graph.queries.family import ECOSYSTEM, QueryFamily
+from thoth.storages.graph.queries.releases import in_transaction
+
+if TYPE_CHECKING:
+    from thoth.storages.graph.connections import Connection
 
 DELETION_SECONDS = 600
 """How long each statement may take by which an index is deleted."""
@@ -128,13 +132,10 @@ class PackageIndexQueries(QueryFamily):
         Raises `NotFoundError` for an unknown index, `InvalidArgumentError`.
         """
         url = _url(index_url, "index_url")
-        with self._connection() as connection, connection.transaction():
-            connection.execute(f"SET LOCAL statement_timeout = '{DELETION_SECONDS}s'")
-            row = connection.execute(_LOCK, {"url": url}).fetchone()
-            if row is None:
-                raise _unknown(url)
-            for statement in _DELETE:
-                connection.execute(statement, {"index": row[0]})
+        with self._connection() as connection:
+            is_known = in_transaction(connection, lambda: _delete(connection, url))
+        if not is_known:
+            raise _unknown(url)
         self._cache.clear()
 
     def get_python_package_index_all(self, enabled: bool | None = None) -> list[dict[str, Any]]:
@@ -150,6 +151,16 @@ class PackageIndexQueries(QueryFamily):
     def get_python_package_index_urls_all(self, enabled: bool | None = None) -> list[str]:
         """List the URLs of the indexes that `get_python_package_index_all` lists."""
         return [entry["url"] for entry in self.get_python_package_index_all(enabled)]
+
+
+def _delete(connection: Connection, url: str) -> bool:
+    connection.execute(f"SET LOCAL statement_timeout = '{DELETION_SECONDS}s'")
+    row = connection.execute(_LOCK, {"url": url}).fetchone()
+    if row is None:
+        return False
+    for statement in _DELETE:
+        connection.execute(statement, {"index": row[0]})
+    return True
 
 
 def _url(url: str, argument: str = "url") -> str:

@@ -113,7 +113,7 @@ _SET_HASH_GONE = f"""
     noted AS (
         INSERT INTO release_change (release_id, changed_at, kind, detail)
         SELECT release_id, now(), 'artifact',
-               'gone: ' || coalesce(filename, 'sha256:' || encode(sha256, 'hex')) FROM changed)
+               'gone: ' || coalesce(filename, encode(sha256, 'hex')) FROM changed)
     SELECT (SELECT count(*) FROM asked), (SELECT count(*) FROM meant)
 """
 
