@@ -45,6 +45,7 @@ PRIVATE_INDEX = "https://packages.example/simple/"
 
 # Programs that examples are run with. Everything else must be named below, with the reason.
 RUN = {"cat", "cd", "dependency-monkey", "echo", "export", "grep", "head", "ls", "printf", "uv"}
+RUN |= {"thoth-storages"}
 NOT_RUN = {
     "pip install uv && uv run --group test pytest": "this very test run",
     ".ci/run": "it runs this test",
