@@ -65,20 +65,10 @@ _TABLE_BLOAT = """
                     ELSE block * ceil(reltuples * row_size / ((block - 24) * fillfactor / 100.0))
                END::bigint AS expected
           FROM rows)
-    SELECT sizes.relname::text, size, expected, greatest(size - expected, 0),
-           CASE WHEN size = 0 THEN 0 ELSE greatest(size - expected, 0) / size::float8 END,
+    SELECT sizes.relname::text, size, expected,
            pg_stat_get_live_tuples(oid), pg_stat_get_dead_tuples(oid)
       FROM sizes ORDER BY sizes.relname
 """
-_TABLE_BLOAT_NAMES = (
-    "table",
-    "size",
-    "expected_size",
-    "bloat_size",
-    "bloat_ratio",
-    "live_rows",
-    "dead_rows",
-)
 # The size that a B-tree's entries would have without gaps: each has a header of 8 bytes, a bitmap
 # of 8 where a key is null, its keys, rounded up, and a pointer of 4 bytes; of a block, 24 bytes are
 # its header, 16 those of the tree, and `fillfactor` (90) says how much is used. One block is the
@@ -118,12 +108,9 @@ _INDEX_BLOAT = """
                         / ((block - 40) * fillfactor / 100.0)))
                END::bigint AS expected
           FROM columns)
-    SELECT sizes.relname::text, sizes.table_name::text, size, expected,
-           greatest(size - expected, 0),
-           CASE WHEN size = 0 THEN 0 ELSE greatest(size - expected, 0) / size::float8 END
+    SELECT sizes.relname::text, sizes.table_name::text, size, expected
       FROM sizes ORDER BY sizes.table_name, sizes.relname
 """
-_INDEX_BLOAT_NAMES = ("index", "table", "size", "expected_size", "bloat_size", "bloat_ratio")
 
 
 class AdministrationQueries(QueryFamily):
@@ -167,8 +154,9 @@ class AdministrationQueries(QueryFamily):
         `dead_rows`. Estimated from the planner's statistics: what depends on them is None for a
         table that has none yet; ANALYZE makes them.
         """
+        names = ("table", "size", "expected_size", "live_rows", "dead_rows")
         rows = self._rows(_TABLE_BLOAT)
-        return [dict(zip(_TABLE_BLOAT_NAMES, row, strict=True)) for row in rows]
+        return [_with_bloat(dict(zip(names, row, strict=True))) for row in rows]
 
     def get_index_bloat_data(self) -> list[dict[str, Any]]:
         """List the B-tree indexes with the space that their gaps take, by table and name.
@@ -176,8 +164,9 @@ class AdministrationQueries(QueryFamily):
         An entry has `index`, `table`, `size`, `expected_size`, `bloat_size` (in bytes) and
         `bloat_ratio` (0 to 1), estimated as `get_bloat_data` does.
         """
+        names = ("index", "table", "size", "expected_size")
         rows = self._rows(_INDEX_BLOAT)
-        return [dict(zip(_INDEX_BLOAT_NAMES, row, strict=True)) for row in rows]
+        return [_with_bloat(dict(zip(names, row, strict=True))) for row in rows]
 
     def get_main_table_count(self) -> dict[str, int]:
         """Count the rows of each table of things, by table name."""
@@ -216,6 +205,16 @@ class AdministrationQueries(QueryFamily):
         statement = sql.SQL(" UNION ALL ").join(counts) + sql.SQL(" ORDER BY 1")
         with self._connection() as connection:
             return dict(connection.execute(statement).fetchall())
+
+
+def _with_bloat(entry: dict[str, Any]) -> dict[str, Any]:
+    size, expected = entry["size"], entry["expected_size"]
+    bloat = None if expected is None else max(size - expected, 0)
+    return {
+        **entry,
+        "bloat_size": bloat,
+        "bloat_ratio": None if bloat is None else bloat / max(size, 1),
+    }
 
 
 def _models() -> list[type[Base]]:
