@@ -163,7 +163,7 @@ def test_statistics_need_a_schema(empty: dict[str, str]) -> None:
 def test_queries_are_listed_with_their_arguments(prepared: dict[str, str]) -> None:
     listed = run("query", "--list", env=prepared).stdout
     assert "python_package_exists PACKAGE_NAME\n" in listed
-    assert "\nget_depends_on PACKAGE_NAME" in listed
+    assert "\nget_python_package_hashes_sha256 PACKAGE_NAME PACKAGE_VERSION INDEX_URL" in listed
     help_text = run("query", "get_python_packages_all", "--help", env=prepared).stdout
     for option in ("--os-name", "--count", "--distinct", "default: 100"):
         assert option in help_text
@@ -175,6 +175,7 @@ def test_a_query_is_asked_by_its_name(prepared: dict[str, str]) -> None:
     )
     assert json.loads(listing.stdout) == []
     assert json.loads(run("query", "python_package_exists", "six", env=prepared).stdout) is False
+    assert json.loads(run("query", "get_entity_count", "release", env=prepared).stdout) == 0
     table = run(
         "query", "get_python_packages_all", "--output-format", "table", "--distinct", env=prepared
     )
@@ -185,7 +186,7 @@ def test_a_query_is_asked_by_its_name(prepared: dict[str, str]) -> None:
     ("arguments", "message"),
     [
         (["no_such_query"], "There is no query 'no_such_query'. `thoth-storages query --list`"),
-        (["get_depend_on"], "Did you mean get_depends_on"),
+        (["get_python_package_all"], "Did you mean get_python_packages_all"),
         (["drop_all"], "There is no query 'drop_all'"),
         ([], "Which query?"),
         (["python_package_exists"], "package_name is missing. Give it as --package-name TEXT"),
@@ -193,7 +194,7 @@ def test_a_query_is_asked_by_its_name(prepared: dict[str, str]) -> None:
         (["get_python_packages_all", "--count", "x"], "count: 'x' is not a whole number"),
         (["get_python_packages_all", "--count", "-1"], "count"),
         (["get_python_packages_all", "--cuont", "1"], "--count"),
-        (["get_depends_on", "no-such-package", "1.0"], "Not found"),
+        (["get_python_package_version_metadata", "six", "1", "https://i/"], "Not found"),
     ],
 )
 def test_a_wrong_question_is_an_error_that_says_what_to_do(
@@ -233,9 +234,9 @@ def test_the_client_gets_its_arguments_and_no_password_on_its_command_line(
     assert done.stdout.strip() == prepared["KNOWLEDGE_GRAPH_DATABASE"]
     assert run("psql", "-c", "SELECT 1/0", env=prepared, code=1).stdout == ""
     spy = tmp_path / "psql"
-    spy.write_text('#!/bin/sh\necho "$@"\necho "$PGPASSWORD$PGSERVICE"\nexit 7\n')
+    spy.write_text('#!/bin/sh\necho "$@"\necho "$PGPASSWORD"\nexit 7\n')
     spy.chmod(0o755)
-    env = prepared | {"THOTH_PG_BINDIR": str(tmp_path), "PGSERVICE": "elsewhere"}
+    env = prepared | {"THOTH_PG_BINDIR": str(tmp_path)}
     command, password = run("psql", "--", "-x", env=env, code=7).stdout.splitlines()
     assert (command, password) == ("-x", SECRET)
 

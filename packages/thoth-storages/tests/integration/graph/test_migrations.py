@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -171,3 +172,54 @@ def test_the_published_commands_work_as_they_are_written(
     assert [path.name for path in kept] == [f"r{number:04}_nothing_new.py"]
     assert f'revision = "{number:04}"' in kept[0].read_text()
     alembic("downgrade", "base")
+
+
+@pytest.mark.skipif(ROOT is None, reason="not in a checkout: no alembic.ini")
+@pytest.mark.slow
+def test_a_model_is_changed_as_the_how_to_page_says(
+    empty_settings: StoragesSettings, tmp_path: Path
+) -> None:
+    assert ROOT is not None
+    assert empty_settings.server is not None
+    # In a copy of the checkout, which a developer would change itself.
+    source = Path("packages", "thoth-storages", "src")
+    left_out = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / source, tmp_path / source, ignore=left_out)
+    shutil.copy(ROOT / "alembic.ini", tmp_path)
+    storages = tmp_path / source / "thoth" / "storages"
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(tmp_path / source),
+        "KNOWLEDGE_GRAPH_HOST": empty_settings.server.host,
+        "KNOWLEDGE_GRAPH_DATABASE": empty_settings.server.database,
+    }
+
+    def run(*arguments: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", *arguments],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    run("alembic", "upgrade", "head")
+    model = storages / "graph" / "models" / "package_index.py"
+    column = "    remark: Mapped[str | None] = mapped_column(Text)\n"
+    model.write_text(model.read_text() + column)
+    run("alembic", "revision", "--autogenerate", "-m", "remarks on indexes")
+    number = f"{int(script_revisions()[-1]) + 1:04}"
+    written = storages / "data" / "alembic" / "versions" / f"r{number}_remarks_on_indexes.py"
+    text = written.read_text()
+    assert 'add_column("package_index"' in text.replace("'", '"')
+    assert 'drop_column("package_index", "remark"' in text.replace("'", '"')
+    for _ in range(2):
+        run("alembic", "upgrade", "head")
+        assert "No new upgrade operations" in run("alembic", "check")
+        assert run("thoth.storages", "schema-version").count(number) == 2
+        run("alembic", "downgrade", "-1")
+    assert run("alembic", "current").strip() == script_revisions()[-1]
