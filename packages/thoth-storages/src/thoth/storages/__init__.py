@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from thoth.storages.exceptions import (
         AlreadyConnectedError,
+        AnswerTooLargeError,
         DatabaseBusyError,
         DatabaseError,
         DatabaseRefusedError,
         DatabaseUnreachableError,
         EmbeddedServerError,
         InvalidArgumentError,
+        InvalidDocumentError,
         InvalidRecordError,
         NotConnectedError,
         NotFoundError,
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AlreadyConnectedError",
+    "AnswerTooLargeError",
     "ArtifactMetadataRecord",
     "ArtifactMetadataStore",
     "DatabaseBusyError",
@@ -50,6 +53,7 @@ __all__ = [
     "GraphDatabase",
     "GraphServer",
     "InvalidArgumentError",
+    "InvalidDocumentError",
     "InvalidRecordError",
     "JobRecord",
     "NewValidation",

@@ -158,6 +158,26 @@ class InvalidRecordError(StoragesError, ValueError):
         return f"{self.field} {self.problem}: {ascii(self.value)[:100]}. Nothing was written."
 
 
+class InvalidDocumentError(StoragesError, ValueError):
+    """A document cannot be understood; nothing of it was synced.
+
+    `document_id` names it (None where it has no id), `path` the offending key, such as
+    `result.tree[3].package_name` (empty: the document as a whole), `problem` what is wrong there.
+    """
+
+    def __init__(self, document_id: str | None, path: str, problem: str) -> None:
+        super().__init__(document_id, path, problem)
+        self.document_id = document_id
+        self.path = path
+        self.problem = problem
+
+    def __str__(self) -> str:
+        """Name the document, the place and what is wrong there, in one line."""
+        document = "A document without id" if self.document_id is None else self.document_id
+        place = f": {self.path}" if self.path else ""
+        return f"{document}{place} {self.problem}. Nothing of it was synced."
+
+
 class InvalidArgumentError(StoragesError, ValueError):
     """A question was asked wrongly; the database was not asked.
 
@@ -173,6 +193,24 @@ class InvalidArgumentError(StoragesError, ValueError):
     def __str__(self) -> str:
         """Name the argument, what is wrong and the value, shortened."""
         return f"{self.argument} {self.problem}, not {ascii(self.value)[:100]}."
+
+
+class AnswerTooLargeError(StoragesError):
+    """An answer would be larger than is allowed; nothing of it is returned.
+
+    `what` says of what there are too many, `limit` how many there may be.
+    """
+
+    remedy = "Ask about fewer releases or extras, or for one environment."
+
+    def __init__(self, what: str, limit: int) -> None:
+        super().__init__(what, limit)
+        self.what = what
+        self.limit = limit
+
+    def __str__(self) -> str:
+        """Name what there is too much of, the limit and the remedy."""
+        return f"The answer has over {self.limit:,} {self.what}. {self.remedy}"
 
 
 class DatabaseError(StoragesError):
