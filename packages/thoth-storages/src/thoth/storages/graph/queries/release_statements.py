@@ -32,63 +32,62 @@ ADD_INDEXES = """
     ON CONFLICT DO NOTHING
 """
 
-FIND_REQUIREMENTS = "SELECT digest, id FROM requirement WHERE digest = ANY(%(digests)b)"
+FIND_REQUIREMENTS = "SELECT digest, id FROM requirement WHERE digest = ANY(%(digests)s)"
 ADD_REQUIREMENTS = """
     INSERT INTO requirement
            (package_id, digest, specifier, bounds, extras, marker_extras, marker, url)
-    SELECT package_id, digest, specifier,
-           CASE WHEN bounds IS NOT NULL
-                THEN ARRAY(SELECT decode(bound, 'hex')
-                             FROM json_array_elements_text(bounds::json) WITH ORDINALITY
-                                  AS each (bound, place) ORDER BY place) END,
-           ARRAY(SELECT json_array_elements_text(extras::json)),
-           ARRAY(SELECT json_array_elements_text(marker_extras::json)), marker, url
-      FROM unnest(%(package_ids)s::int[], %(digests)b::bytea[], %(specifiers)s::text[],
-                  %(bounds)s::text[], %(extras)s::text[], %(marker_extras)s::text[],
-                  %(markers)s::text[], %(urls)s::text[])
-           AS wanted (package_id, digest, specifier, bounds, extras, marker_extras, marker, url)
+    SELECT package_id, digest, specifier, bounds, extras, marker_extras, marker, url
+      FROM json_to_recordset(%(rows)s::json)
+           AS new (package_id int, digest bytea, specifier text, bounds bytea[], extras text[],
+                   marker_extras text[], marker text, url text)
      ORDER BY digest
     ON CONFLICT DO NOTHING
 """
 
-_WANTED = """
-    unnest(%(package_ids)s::int[], %(versions)s::text[], %(index_ids)s::int[], %(missing)s::bool[],
-           %(yanked)s::bool[], %(reasons)s::text[], %(sdists)s::bool[], %(uploaded)s::timestamptz[],
-           %(requires_python)s::text[], %(digests)b::bytea[])
-    WITH ORDINALITY AS wanted (package_id, version, package_index_id, is_missing, yanked,
-           yanked_reason, provides_source_distro, uploaded_at, requires_python, digest, place)
+# Flags are two bits each: 0 unknown, 1 false, 2 true. An unknown index is 0.
+_WANTED = """(
+    SELECT package_id, version, nullif(index_id, 0) AS package_index_id,
+           nullif(flags & 3, 0) = 2 AS is_missing, nullif(flags >> 2 & 3, 0) = 2 AS yanked,
+           nullif(flags >> 4, 0) = 2 AS provides_source_distro, yanked_reason, uploaded_at,
+           requires_python, digest, version_key, place
+      FROM unnest(%(package_ids)s::int[], %(versions)s::text[], %(index_ids)s::int[],
+                  %(flags)s::int[], %(reasons)s::text[], %(uploaded)s::text[]::timestamptz[],
+                  %(requires_python)s::text[], %(digests)s::bytea[], %(keys)s::bytea[])
+           WITH ORDINALITY
+           AS sent (package_id, version, index_id, flags, yanked_reason, uploaded_at,
+                    requires_python, digest, version_key, place)) AS wanted
 """
 
 # Which releases are known, and of which the facts or the dependencies seem to differ.
 FIND_RELEASES = f"""
-    SELECT wanted.place::int - 1, release.id,
-           wanted.is_missing <> release.is_missing
-           OR wanted.yanked <> release.yanked
-           OR wanted.yanked_reason IS DISTINCT FROM release.yanked_reason
-              AND (wanted.yanked_reason IS NOT NULL OR NOT wanted.yanked)
-           OR wanted.provides_source_distro IS NOT NULL
-              AND wanted.provides_source_distro IS DISTINCT FROM release.provides_source_distro
-           OR wanted.uploaded_at < coalesce(release.uploaded_at, 'infinity')
-           OR wanted.requires_python IS NOT NULL
-              AND wanted.requires_python IS DISTINCT FROM release.requires_python,
-           wanted.digest IS NOT NULL
-              AND wanted.digest IS DISTINCT FROM release.dependencies_digest,
-           release.dependencies_digest IS NULL
-      FROM {_WANTED}
-      JOIN release ON release.package_id = wanted.package_id AND release.version = wanted.version
-                  AND release.package_index_id IS NOT DISTINCT FROM wanted.package_index_id
+    WITH found AS (
+         SELECT wanted.place::int - 1 AS place, coalesce(release.id, 0) AS id,
+                wanted.is_missing <> release.is_missing
+                OR wanted.yanked <> release.yanked
+                OR wanted.yanked_reason IS DISTINCT FROM release.yanked_reason
+                   AND (wanted.yanked_reason IS NOT NULL OR NOT wanted.yanked)
+                OR wanted.provides_source_distro IS NOT NULL
+                   AND wanted.provides_source_distro IS DISTINCT FROM release.provides_source_distro
+                OR wanted.uploaded_at < coalesce(release.uploaded_at, 'infinity')
+                OR wanted.requires_python IS NOT NULL
+                   AND wanted.requires_python IS DISTINCT FROM release.requires_python AS changed,
+                wanted.digest IS NOT NULL
+                AND wanted.digest IS DISTINCT FROM release.dependencies_digest AS differing,
+                release.dependencies_digest IS NULL AS undeclared
+           FROM {_WANTED}
+           LEFT JOIN release
+                  ON release.package_id = wanted.package_id AND release.version = wanted.version
+                 AND release.package_index_id IS NOT DISTINCT FROM wanted.package_index_id)
+    SELECT array_send(array_agg(id ORDER BY place)),
+           coalesce(array_agg(place) FILTER (WHERE id > 0 AND changed), '{{}}'),
+           coalesce(array_agg(place) FILTER (WHERE id > 0 AND differing), '{{}}'),
+           coalesce(array_agg(place) FILTER (WHERE id > 0 AND differing AND undeclared), '{{}}')
+      FROM found
 """  # noqa: S608 - constants of ours
 
-ADD_RELEASES = """
-    WITH wanted AS (
-         SELECT * FROM unnest(
-                %(package_ids)s::int[], %(versions)s::text[], %(index_ids)s::int[],
-                %(missing)s::bool[], %(yanked)s::bool[], %(reasons)s::text[], %(sdists)s::bool[],
-                %(uploaded)s::timestamptz[], %(requires_python)s::text[], %(digests)b::bytea[],
-                %(keys)b::bytea[])
-         WITH ORDINALITY AS wanted (package_id, version, package_index_id, is_missing, yanked,
-                yanked_reason, provides_source_distro, uploaded_at, requires_python, digest,
-                version_key, place)),
+# The id of each release that was added, 0 for one that somebody else added meanwhile.
+ADD_RELEASES = f"""
+    WITH wanted AS MATERIALIZED (SELECT * FROM {_WANTED}),
     made AS (
          INSERT INTO release
                 (package_id, package_index_id, is_missing, yanked, provides_source_distro,
@@ -96,15 +95,15 @@ ADD_RELEASES = """
                  requires_python, yanked_reason)
          SELECT package_id, package_index_id, coalesce(is_missing, false), coalesce(yanked, false),
                 provides_source_distro, now(), uploaded_at, version, version_key, digest,
-                requires_python, CASE WHEN yanked IS NOT false THEN yanked_reason END
+                requires_python, yanked_reason
            FROM wanted ORDER BY place
          ON CONFLICT DO NOTHING
          RETURNING id, package_id, version, package_index_id)
-    SELECT wanted.place::int - 1, made.id
-      FROM made
-      JOIN wanted ON wanted.package_id = made.package_id AND wanted.version = made.version
-                 AND wanted.package_index_id IS NOT DISTINCT FROM made.package_index_id
-"""
+    SELECT array_send(array_agg(coalesce(made.id, 0) ORDER BY wanted.place))
+      FROM wanted
+      LEFT JOIN made ON made.package_id = wanted.package_id AND made.version = wanted.version
+                    AND made.package_index_id IS NOT DISTINCT FROM wanted.package_index_id
+"""  # noqa: S608 - constants of ours
 
 LOCK_RELEASES = """
     SELECT id FROM release WHERE id = ANY(%(ids)s) ORDER BY id FOR NO KEY UPDATE
@@ -277,10 +276,30 @@ ADD_METADATA = f"""
      ORDER BY new.release_id
 """  # noqa: S608 - constants of ours
 
-# --- foreign keys --------------------------------------------------------------------------------
+# --- foreign keys, and the first load -------------------------------------------------------------
 
 LOCK_PACKAGES = "SELECT id FROM package WHERE id = ANY(%(ids)s) ORDER BY id FOR KEY SHARE"
 LOCK_INDEXES = "SELECT id FROM package_index WHERE id = ANY(%(ids)s) ORDER BY id FOR KEY SHARE"
 LOCK_REQUIREMENTS = "SELECT id FROM requirement WHERE id = ANY(%(ids)s) ORDER BY id FOR KEY SHARE"
 SKIP_CHECKS = "SET LOCAL session_replication_role = replica"
-CHECK_AGAIN = "SET LOCAL session_replication_role = DEFAULT"
+CHECK_AGAIN = "SET LOCAL session_replication_role = origin"
+
+# May the role make indexes of dependencies, and are there none yet?
+MAY_LOAD = """
+    SELECT pg_has_role(relowner, 'USAGE') AND NOT EXISTS (SELECT FROM dependency)
+      FROM pg_class WHERE oid = 'dependency'::regclass
+"""
+LOCK_DEPENDENCIES = "LOCK TABLE dependency IN ACCESS EXCLUSIVE MODE NOWAIT"
+HAS_DEPENDENCIES = "SELECT EXISTS (SELECT FROM dependency)"
+
+# The statements that remove the indexes of dependencies, and those that make them again.
+INDEX_DEFINITIONS = """
+    SELECT coalesce('ALTER TABLE dependency DROP CONSTRAINT ' || quote_ident(conname),
+                    'DROP INDEX ' || indexrelid::regclass),
+           coalesce('ALTER TABLE dependency ADD CONSTRAINT ' || quote_ident(conname) || ' '
+                    || pg_get_constraintdef(pg_constraint.oid),
+                    pg_get_indexdef(indexrelid))
+      FROM pg_index
+      LEFT JOIN pg_constraint ON conindid = indexrelid AND conrelid = indrelid
+     WHERE indrelid = 'dependency'::regclass ORDER BY indexrelid
+"""

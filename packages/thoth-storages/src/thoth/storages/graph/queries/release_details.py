@@ -1,0 +1,141 @@
+"""Writing what releases have besides dependencies: their metadata and their artifacts.
+
+Both say first, without writing, of which releases anything would change. The caller locks those
+before it lets them be written.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from thoth.storages.graph.queries import packing
+from thoth.storages.graph.queries import release_statements as sql
+from thoth.storages.graph.queries.artifact_merging import artifact_changes
+from thoth.storages.graph.release_records import ArtifactRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from thoth.storages.graph.connections import Connection
+    from thoth.storages.graph.queries.release_batches import Batch
+
+_JSON_BYTES = 32 * 2**20
+
+
+class MetadataWriter:
+    """Writes the metadata of the releases of a batch; `ids` are their row ids."""
+
+    def __init__(self, connection: Connection, batch: Batch, ids: Sequence[int]) -> None:
+        self._connection = connection
+        self._batch = batch
+        self._ids = ids
+
+    def differing(self) -> list[int]:
+        """Return the places of the releases whose metadata would change."""
+        places = {
+            self._ids[place]: place
+            for place, release in enumerate(self._batch.releases)
+            if release.metadata is not None
+        }
+        with self._connection.cursor(binary=True) as cursor:
+            return [
+                places[release]
+                for rows in self._rows(places.values())
+                for (release,) in cursor.execute(sql.FIND_CHANGED_METADATA, {"rows": rows})
+            ]
+
+    def write(self, places: Sequence[int]) -> None:
+        """Write the metadata of these releases, which nobody else changes meanwhile."""
+        for rows in self._rows(places):
+            self._connection.execute(sql.CHANGE_METADATA, {"rows": rows})
+            self._connection.execute(sql.ADD_METADATA, {"rows": rows})
+
+    def _rows(self, places: Iterable[int]) -> Iterator[str]:
+        return json_arrays(
+            {
+                "release_id": self._ids[place],
+                **msgspec.structs.asdict(self._batch.releases[place].metadata),  # type: ignore[arg-type]
+            }
+            for place in places
+        )
+
+
+class ArtifactWriter:
+    """Writes the artifacts of the releases of a batch; `ids` are their row ids."""
+
+    def __init__(self, connection: Connection, batch: Batch, ids: Sequence[int]) -> None:
+        self._connection = connection
+        self._batch = batch
+        self._ids = ids
+
+    def differing(self) -> list[int]:
+        """Return the places of the releases whose artifacts would change."""
+        places = [place for place, release in enumerate(self._batch.releases) if release.artifacts]
+        stored = self._stored(places)
+        return [
+            place
+            for place in places
+            if artifact_changes(stored[place], self._batch.releases[place].artifacts or ())
+        ]
+
+    def write(self, places: Sequence[int], added: set[int]) -> None:
+        """Write the artifacts of these releases, which nobody else changes meanwhile.
+
+        An artifact that is added to others of a release becomes a row of `release_change`.
+        """
+        stored = self._stored(places)
+        removed: list[int] = []
+        changed: list[dict[str, Any]] = []
+        new: list[dict[str, Any]] = []
+        for place in places:
+            changes = artifact_changes(stored[place], self._batch.releases[place].artifacts or ())
+            removed += changes.removed
+            changed += ({"id": row, **_row(artifact)} for row, artifact in changes.changed)
+            fixed = {
+                "release_id": self._ids[place],
+                "is_change": place not in added and bool(stored[place]),
+            }
+            new += ({**fixed, **_row(artifact)} for artifact in changes.added)
+        if removed:
+            self._connection.execute(sql.DELETE_ARTIFACTS, {"ids": removed})
+        for rows in json_arrays(changed):
+            self._connection.execute(sql.CHANGE_ARTIFACTS, {"rows": rows})
+        for rows in json_arrays(new):
+            self._connection.execute(sql.ADD_ARTIFACTS, {"rows": rows})
+
+    def _stored(self, places: Sequence[int]) -> dict[int, list[tuple[int, ArtifactRecord]]]:
+        stored: dict[int, list[tuple[int, ArtifactRecord]]] = {place: [] for place in places}
+        if not places:
+            return stored
+        by_id = {self._ids[place]: place for place in places}
+        wanted = {"ids": packing.integers(list(by_id))}
+        with self._connection.cursor(binary=True) as cursor:
+            for row, release, *facts, tags in cursor.execute(sql.FIND_ARTIFACTS, wanted):
+                artifact = ArtifactRecord(*facts, tags=None if tags is None else tuple(tags))
+                stored[by_id[release]].append((row, artifact))
+        return stored
+
+
+def json_arrays(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
+    """Give rows as JSON arrays, none of them too long for the server."""
+    part: list[bytes] = []
+    size = 0
+    for row in rows:
+        part.append(msgspec.json.encode(row))
+        size += len(part[-1])
+        if size > _JSON_BYTES:
+            yield _joined(part)
+            part, size = [], 0
+    if part:
+        yield _joined(part)
+
+
+def _joined(rows: Sequence[bytes]) -> str:
+    return b"".join((b"[", b",".join(rows), b"]")).decode()
+
+
+def _row(artifact: ArtifactRecord) -> dict[str, Any]:
+    sha256 = None if artifact.sha256 is None else artifact.sha256.hex()
+    return {**msgspec.structs.asdict(artifact), "sha256": sha256}

@@ -1,0 +1,370 @@
+"""Writing a batch of releases: what is known is read first, then what is not is added.
+
+A batch that brings nothing new takes three statements and no lock; any other about a dozen more,
+however many releases there are.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from datetime import UTC
+from typing import TYPE_CHECKING, Any, cast
+
+import msgspec
+import psycopg
+from psycopg import errors
+
+from thoth.storages.graph.queries import packing
+from thoth.storages.graph.queries import release_statements as sql
+from thoth.storages.graph.queries.release_details import ArtifactWriter, MetadataWriter
+from thoth.storages.graph.versions import version_key
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from datetime import datetime
+
+    from thoth.storages.graph.connections import Connection
+    from thoth.storages.graph.queries.release_batches import Batch
+    from thoth.storages.graph.release_records import ReleaseRecord
+
+LOAD_ROWS = 50_000
+"""From so many dependencies on, the indexes of the empty table are made after it is filled."""
+_COPY_BYTES = 2**18
+_FLAGS = {None: 0, False: 1, True: 2}
+
+
+def write(connection: Connection, batch: Batch) -> list[int]:
+    """Write a batch in the caller's transaction; return the row ids of the records given."""
+    return _Writer(connection, batch).write() if batch.keys else []
+
+
+class _Writer:
+    def __init__(self, connection: Connection, batch: Batch) -> None:
+        self._connection = connection
+        self._batch = batch
+        self._packages: dict[str, int] = {}
+        self._indexes: dict[str | None, int] = {None: 0}
+        self._requirements: dict[bytes, int] = {}
+        self._ids: list[int] = [0] * len(batch.keys)
+        self._changed: list[int] = []
+        self._differing: list[int] = []
+        self._undeclared: set[int] = set()
+        self._may_skip_checks = False
+        packing.register(connection)
+
+    def write(self) -> list[int]:
+        batch = self._batch
+        self._find_packages({name for name, _, _ in batch.keys})
+        self._find_indexes()
+        self._find_releases(
+            [
+                place
+                for place, (name, _, url) in enumerate(batch.keys)
+                if name in self._packages and url in self._indexes
+            ]
+        )
+        new = [place for place, release in enumerate(self._ids) if release == 0]
+        new.sort(key=lambda place: tuple(part or "" for part in batch.keys[place]))
+        if new or self._differing:
+            self._add_parents([*new, *self._differing])
+        added = self._add_releases(new) if new else set()
+        if added:
+            self._add_dependencies(added)
+        self._write_details(added)
+        return [self._ids[place] for place in batch.positions]
+
+    # --- packages, indexes, requirements ---------------------------------------------------------
+
+    def _find_packages(self, names: Collection[str]) -> None:
+        wanted = {"ecosystem": self._batch.ecosystem, "names": packing.texts(list(names))}
+        self._packages.update(self._rows(sql.FIND_PACKAGES, wanted))
+
+    def _find_indexes(self) -> None:
+        urls = {url for _, _, url in self._batch.keys if url is not None}
+        if urls:
+            wanted = {"ecosystem": self._batch.ecosystem, "urls": list(urls)}
+            self._indexes.update(self._rows(sql.FIND_INDEXES, wanted))
+
+    def _find_requirements(self, digests: Collection[bytes]) -> None:
+        if digests:
+            wanted = {"digests": packing.blobs(list(digests))}
+            self._requirements.update(self._rows(sql.FIND_REQUIREMENTS, wanted))
+
+    def _add_parents(self, places: Sequence[int]) -> None:
+        """Find or add what these releases and their dependencies point to.
+
+        Where the role may skip the checks of foreign keys, what was there already is locked, so
+        that nobody removes it before this transaction ends.
+        """
+        batch = self._batch
+        digests = {digest for place in places for digest in batch.dependencies[place] or ()}
+        self._find_requirements(digests)
+        known = list(self._requirements.values())
+        missing = sorted(digests.difference(self._requirements))
+        names = {batch.keys[place][0] for place in places}
+        names.update(batch.requirements[digest].name for digest in missing)
+        self._find_packages(names.difference(self._packages))
+        self._may_skip_checks = self._value(sql.MAY_SKIP_CHECKS)
+        if self._may_skip_checks:
+            self._lock(
+                sql.LOCK_PACKAGES,
+                [self._packages[name] for name in names if name in self._packages],
+            )
+        self._add_packages(sorted(names.difference(self._packages)))
+        if self._may_skip_checks:
+            self._lock(sql.LOCK_INDEXES, [index for index in self._indexes.values() if index])
+        self._add_indexes()
+        if self._may_skip_checks:
+            self._lock(sql.LOCK_REQUIREMENTS, known)
+        if missing:
+            self._add_requirements(missing)
+
+    def _lock(self, statement: str, ids: Sequence[int]) -> None:
+        if ids and len(self._rows(statement, {"ids": packing.integers(ids)})) < len(ids):
+            raise errors.ForeignKeyViolation("a row that releases point to was removed meanwhile")
+
+    def _add_packages(self, names: Sequence[str]) -> None:
+        if names:
+            wanted = {"ecosystem": self._batch.ecosystem, "names": packing.texts(names)}
+            self._execute(sql.ADD_PACKAGES, wanted)
+            self._find_packages(names)
+
+    def _add_indexes(self) -> None:
+        urls = {url for _, _, url in self._batch.keys if url is not None}
+        missing = sorted(urls.difference(self._indexes))
+        if missing:
+            self._execute(sql.ADD_INDEXES, {"ecosystem": self._batch.ecosystem, "urls": missing})
+            self._find_indexes()
+
+    def _add_requirements(self, digests: Sequence[bytes]) -> None:
+        rows = []
+        for digest in digests:
+            requirement = self._batch.requirements[digest]
+            bounds = requirement.bounds
+            row = {
+                "package_id": self._packages[requirement.name],
+                "digest": _hex(digest),
+                "specifier": requirement.specifier,
+                "bounds": None if bounds is None else [_hex(bound) for bound in bounds],
+                "extras": requirement.extras,
+                "marker_extras": requirement.marker_extras,
+                "marker": requirement.marker,
+                "url": requirement.url,
+            }
+            rows.append(row)
+        with self._without_checks():
+            self._execute(sql.ADD_REQUIREMENTS, {"rows": msgspec.json.encode(rows).decode()})
+        self._find_requirements(digests)
+
+    # --- releases --------------------------------------------------------------------------------
+
+    def _find_releases(self, places: Sequence[int]) -> None:
+        """Learn the ids of known releases, and which of them seem to differ."""
+        if not places:
+            return
+        sent, *differences = self._row(sql.FIND_RELEASES, self._columns(places))
+        for place, release in zip(places, packing.unpack_integers(sent), strict=True):
+            self._ids[place] = release
+        changed, differing, undeclared = ([places[row] for row in rows] for rows in differences)
+        self._changed += changed
+        self._differing += differing
+        self._undeclared.update(undeclared)
+
+    def _add_releases(self, new: Sequence[int]) -> set[int]:
+        """Add releases in the order given; return the places of those that nobody else added."""
+        columns = self._columns(new)
+        columns["keys"] = packing.blobs([version_key(self._batch.keys[place][1]) for place in new])
+        with self._without_checks():
+            (sent,) = self._row(sql.ADD_RELEASES, columns)
+        for place, release in zip(new, packing.unpack_integers(sent), strict=True):
+            self._ids[place] = release
+        others = [place for place in new if self._ids[place] == 0]
+        self._find_releases(others)
+        return set(new).difference(others)
+
+    def _columns(self, places: Sequence[int]) -> dict[str, Any]:
+        batch = self._batch
+        keys = [batch.keys[place] for place in places]
+        releases = [batch.releases[place] for place in places]
+        packages, indexes = self._packages, self._indexes
+        return {
+            "package_ids": packing.integers([packages[name] for name, _, _ in keys]),
+            "versions": packing.texts([version for _, version, _ in keys]),
+            "index_ids": packing.integers([indexes[url] for _, _, url in keys]),
+            "flags": packing.integers([_flags(release) for release in releases]),
+            "reasons": _sparse(
+                [None if each.yanked is False else each.yanked_reason for each in releases]
+            ),
+            "uploaded": _sparse([_uploaded_at(release) for release in releases]),
+            "requires_python": _sparse([release.requires_python for release in releases]),
+            "digests": packing.blobs([batch.digests[place] for place in places]),
+            "keys": packing.blobs([]),
+        }
+
+    # --- dependencies of new releases ------------------------------------------------------------
+
+    def _add_dependencies(self, added: set[int]) -> None:
+        """Add the dependencies of releases that this transaction added: nobody else can have."""
+        lists = self._batch.dependencies
+        places = sorted((place for place in added if lists[place]), key=self._ids.__getitem__)
+        count = sum(len(lists[place] or ()) for place in places)
+        if count:
+            with self._without_checks(), self._without_indexes(count):
+                self._copy_dependencies(places)
+
+    def _copy_dependencies(self, places: Sequence[int]) -> None:
+        packed: dict[int, list[bytes]] = {}
+        with self._connection.cursor() as cursor, cursor.copy(sql.COPY_DEPENDENCIES) as copy:
+            rows, size = [packing.COPY_HEADER], 0
+            for place in places:
+                digests = self._batch.dependencies[place] or ()
+                requirements = packed.get(id(digests))
+                if requirements is None:
+                    ids = sorted(map(self._requirements.__getitem__, digests))
+                    requirements = packed[id(digests)] = list(map(packing.pack_integer, ids))
+                rows.append(packing.pair_rows(self._ids[place], requirements))
+                size += len(rows[-1])
+                if size > _COPY_BYTES:
+                    copy.write(b"".join(rows))
+                    rows, size = [], 0
+            copy.write(b"".join((*rows, packing.COPY_TRAILER)))
+
+    @contextmanager
+    def _without_checks(self) -> Iterator[None]:
+        """Insert rows whose parents this transaction made or locked without looking them up."""
+        if self._may_skip_checks:
+            self._connection.execute(sql.SKIP_CHECKS)
+        yield
+        if self._may_skip_checks:
+            self._connection.execute(sql.CHECK_AGAIN)
+
+    @contextmanager
+    def _without_indexes(self, count: int) -> Iterator[None]:
+        """Fill the table of dependencies, if it is empty and nobody uses it, before its indexes."""
+        is_load = count >= LOAD_ROWS and self._value(sql.MAY_LOAD) and self._lock_empty_table()
+        definitions = self._rows(sql.INDEX_DEFINITIONS, {}) if is_load else []
+        for remove, _ in definitions:
+            self._execute(remove, {})
+        yield
+        for _, make in definitions:
+            self._execute(make, {})
+
+    def _lock_empty_table(self) -> bool:
+        """Lock the table of dependencies against everybody; not where it is used or filled."""
+        try:
+            with self._connection.transaction() as attempt:
+                self._connection.execute(sql.LOCK_DEPENDENCIES)
+                if self._value(sql.HAS_DEPENDENCIES):
+                    raise psycopg.Rollback(attempt)
+                return True
+        except errors.LockNotAvailable:
+            pass
+        return False
+
+    # --- what else is recorded of releases -------------------------------------------------------
+
+    def _write_details(self, added: set[int]) -> None:
+        """Lock the known releases that are to be changed, in the order of their ids; change them.
+
+        Before the lock, nothing is written; after it, no other writer changes these releases.
+        """
+        metadata = MetadataWriter(self._connection, self._batch, self._ids)
+        artifacts = ArtifactWriter(self._connection, self._batch, self._ids)
+        undeclared = self._differing_dependencies()
+        undescribed = metadata.differing()
+        incomplete = artifacts.differing()
+        touched = {*self._changed, *undeclared, *undescribed, *incomplete}.difference(added)
+        if touched:
+            ids = [self._ids[place] for place in touched]
+            self._rows(sql.LOCK_RELEASES, {"ids": packing.integers(ids)})
+        if self._changed:
+            self._execute(sql.CHANGE_RELEASES, self._columns(self._changed))
+        if undeclared:
+            self._declare(undeclared)
+        if undescribed:
+            metadata.write(undescribed)
+        if incomplete:
+            artifacts.write(incomplete, added)
+
+    def _differing_dependencies(self) -> list[int]:
+        """Return the places of known releases that lack dependencies, or of which none were known.
+
+        A release may have more dependencies than were recorded now, so its digest alone does not
+        tell.
+        """
+        releases, requirements = self._pairs(self._differing)
+        wanted = {"releases": releases, "requirements": requirements}
+        lacking = {release for (release,) in self._rows(sql.FIND_MISSING_DEPENDENCIES, wanted)}
+        return [
+            place
+            for place in self._differing
+            if place in self._undeclared or self._ids[place] in lacking
+        ]
+
+    def _declare(self, places: Sequence[int]) -> None:
+        """Add the dependencies of known releases."""
+        releases, requirements = self._pairs(places)
+        texts = {
+            self._requirements[digest]: self._batch.requirements[digest].text
+            for place in places
+            for digest in self._batch.dependencies[place] or ()
+        }
+        parameters = {
+            "releases": releases,
+            "requirements": requirements,
+            "named": packing.integers(list(texts)),
+            "texts": packing.texts(list(texts.values())),
+        }
+        self._execute(sql.ADD_DEPENDENCIES, parameters)
+        ids = packing.integers([self._ids[place] for place in places])
+        self._execute(sql.SET_DIGESTS, {"ids": ids})
+
+    def _pairs(
+        self, places: Iterable[int]
+    ) -> tuple[packing.PackedIntegers, packing.PackedIntegers]:
+        releases: list[int] = []
+        requirements: list[int] = []
+        for place in places:
+            digests = self._batch.dependencies[place] or ()
+            releases += [self._ids[place]] * len(digests)
+            requirements += map(self._requirements.__getitem__, digests)
+        return packing.integers(releases), packing.integers(requirements)
+
+    # --- asking ----------------------------------------------------------------------------------
+
+    def _rows(self, statement: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
+        with self._connection.cursor(binary=True) as cursor:
+            return cursor.execute(statement, parameters).fetchall()
+
+    def _row(self, statement: str, parameters: dict[str, Any]) -> tuple[Any, ...]:
+        return self._rows(statement, parameters)[0]
+
+    def _value(self, statement: str) -> bool:
+        return cast("bool", self._row(statement, {})[0])
+
+    def _execute(self, statement: str, parameters: dict[str, Any]) -> None:
+        self._connection.execute(statement, parameters)
+
+
+def _flags(release: ReleaseRecord) -> int:
+    sdist = release.provides_source_distro
+    if sdist is None and release.artifacts:
+        sdist = True if any(artifact.kind == "sdist" for artifact in release.artifacts) else None
+    return _FLAGS[release.is_missing] | _FLAGS[release.yanked] << 2 | _FLAGS[sdist] << 4
+
+
+def _uploaded_at(release: ReleaseRecord) -> str | None:
+    times: list[datetime] = [] if release.uploaded_at is None else [release.uploaded_at]
+    for artifact in release.artifacts or ():
+        if artifact.uploaded_at is not None:
+            times.append(artifact.uploaded_at)
+    return min(times).astimezone(UTC).isoformat() if times else None
+
+
+def _sparse(values: Sequence[str | None]) -> packing.PackedTexts:
+    """Pack texts; a column without any is as good as none."""
+    return packing.texts(values if any(value is not None for value in values) else [])
+
+
+def _hex(value: bytes) -> str:
+    return f"\\x{value.hex()}"
