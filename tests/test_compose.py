@@ -133,7 +133,7 @@ def test_every_password_is_a_variable_of_the_readers_own_and_documented() -> Non
 def test_the_service_is_started_as_it_can_be() -> None:
     name, *arguments = SERVICES["service"]["command"]
     command = commands.commands[name]
-    context = click.Context(command, parent=click.Context(commands))
+    context = click.Context(command, parent=click.Context(commands, **commands.context_settings))
     command.parse_args(context, list(arguments))
     assert context.params["host"] == "0.0.0.0"
     assert context.params["port"] == 8080

@@ -163,7 +163,7 @@ def test_statistics_need_a_schema(empty: dict[str, str]) -> None:
 def test_queries_are_listed_with_their_arguments(prepared: dict[str, str]) -> None:
     listed = run("query", "--list", env=prepared).stdout
     assert "python_package_exists PACKAGE_NAME\n" in listed
-    assert "\nget_python_package_hashes_sha256 PACKAGE_NAME PACKAGE_VERSION INDEX_URL" in listed
+    assert "\nget_python_package_versions_per_index INDEX_URL" in listed
     help_text = run("query", "get_python_packages_all", "--help", env=prepared).stdout
     for option in ("--os-name", "--count", "--distinct", "default: 100"):
         assert option in help_text
