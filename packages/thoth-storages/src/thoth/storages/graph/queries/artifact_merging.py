@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from thoth.storages.graph.release_records import ArtifactRecord
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    from thoth.storages.graph.release_records import ArtifactRecord
 
 
 @dataclass(slots=True)

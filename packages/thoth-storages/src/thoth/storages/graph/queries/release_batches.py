@@ -11,6 +11,7 @@ import logging
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -36,7 +37,7 @@ from thoth.storages.graph.versions import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 MAX_KEY_CHARACTERS = 512
 """A name, version, URL, file name or classifier may have at most so many characters.
@@ -52,6 +53,8 @@ _MAX_SIZE = 2**63 - 1
 _logger = logging.getLogger("thoth.storages.graph.queries")
 _NAME = re.compile(r"[ \t]*([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)[ \t]*", re.ASCII)
 _JSON_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+_MEMOISED_CHARACTERS = 512
+_FLAG = frozenset({bool, type(None)})
 _INDEXED = ("license_expression",)
 _LISTS = ("platforms", "classifiers", "import_packages")
 
@@ -75,13 +78,17 @@ ReleaseKey = tuple[str, str, str | None]
 
 @dataclass(slots=True)
 class Batch:
-    """Records of one call. `positions` says which of `releases` each record given is about."""
+    """Records of one call, one for each release.
+
+    `positions` says which of `releases` each record given is about. `texts` are the requirements as
+    they were given, by the digests that `dependencies` has, which are in ascending order.
+    """
 
     ecosystem: str
     keys: list[ReleaseKey] = field(default_factory=list)
     releases: list[ReleaseRecord] = field(default_factory=list)
     positions: list[int] = field(default_factory=list)
-    requirements: dict[bytes, Requirement] = field(default_factory=dict)
+    texts: dict[bytes, str] = field(default_factory=dict)
     dependencies: list[tuple[bytes, ...] | None] = field(default_factory=list)
     digests: list[bytes | None] = field(default_factory=list)
 
@@ -93,24 +100,19 @@ def prepare(records: Sequence[ReleaseRecord], *, ecosystem: str) -> Batch:
         raise InvalidRecordError("ecosystem", ecosystem, problem)
     batch = Batch(ecosystem)
     places: dict[ReleaseKey, int] = {}
-    names: dict[str, str] = {}
-    urls: dict[str | None, str | None] = {None: None}
+    names = _Memo(_package_name)
+    versions = _Memo(_version)
+    urls = _Memo(_index_url)
+    specifiers = _Memo(_requires_python)
     for record in records:
         if not isinstance(record, ReleaseRecord):
             raise InvalidRecordError("record", record, "must be a ReleaseRecord")
+        try:
+            key = (names[record.package], versions[record.version], urls[record.index_url])
+            specifiers[record.requires_python]
+        except TypeError as error:
+            raise InvalidRecordError("record", record, "has values that are no texts") from error
         _check(record)
-        if not isinstance(record.package, str):
-            raise InvalidRecordError("package", record.package, "must be a text")
-        if record.index_url is not None and not isinstance(record.index_url, str):
-            raise InvalidRecordError("index_url", record.index_url, "must be a text")
-        name = names.get(record.package)
-        if name is None:
-            name = names[record.package] = _package_name(record.package)
-        if record.index_url in urls:
-            url = urls[record.index_url]
-        else:
-            url = urls[record.index_url] = _index_url(record.index_url)
-        key = (name, _version(record.version), url)
         place = places.setdefault(key, len(batch.keys))
         if place == len(batch.keys):
             batch.keys.append(key)
@@ -122,8 +124,19 @@ def prepare(records: Sequence[ReleaseRecord], *, ecosystem: str) -> Batch:
     return batch
 
 
+class _Memo(dict[Any, Any]):
+    """What a function makes of the values of one batch, each asked for once."""
+
+    def __init__(self, function: Callable[[Any], Any]) -> None:
+        self._function = function
+
+    def __missing__(self, value: object) -> object:
+        made = self[value] = self._function(value)
+        return made
+
+
 def _add_dependencies(batch: Batch) -> None:
-    known: dict[str, bytes | None] = {}
+    digests = _Memo(_requirement_digest)
     lists: dict[tuple[str, ...], tuple[tuple[bytes, ...], bytes]] = {}
     for release in batch.releases:
         texts = release.dependencies
@@ -133,20 +146,15 @@ def _add_dependencies(batch: Batch) -> None:
             continue
         try:
             entry = lists.get(texts)
-        except TypeError:
-            raise InvalidRecordError("dependencies", texts, "must be a tuple of texts") from None
-        if entry is None:
-            digests = sorted(
-                {
-                    digest
-                    for text in texts
-                    if (digest := _requirement_digest(text, known, batch.requirements)) is not None
-                }
-            )
-            entry = lists[texts] = (tuple(digests), dependencies_digest(digests))
+            if entry is None:
+                ordered = sorted({digests[text] for text in texts}.difference({None}))
+                entry = lists[texts] = (tuple(ordered), dependencies_digest(ordered))
+        except TypeError as error:
+            raise InvalidRecordError("dependencies", texts, "must be a tuple of texts") from error
         batch.dependencies.append(entry[0])
         batch.digests.append(entry[1])
-    unnamed = [text for text, digest in known.items() if digest is None]
+    batch.texts = {digest: text for text, digest in digests.items() if digest is not None}
+    unnamed = [text for text, digest in digests.items() if digest is None]
     if unnamed:
         _logger.warning(
             "%d requirements name no package and were not stored, such as %.200a",
@@ -165,19 +173,18 @@ def requirement_digest(text: str) -> bytes:
     return hashlib.sha256(text.encode()).digest()
 
 
-def _requirement_digest(
-    text: str, known: dict[str, bytes | None], requirements: dict[bytes, Requirement]
-) -> bytes | None:
-    if text in known:
-        return known[text]
-    _text("dependencies", text)
+def _requirement_digest(text: str) -> bytes | None:
+    if len(_text("dependencies", text)) <= _MEMOISED_CHARACTERS:
+        return _memoised_digest(text)
+    return _read_digest(text)
+
+
+def _read_digest(text: str) -> bytes | None:
     requirement = read_requirement(text)
-    digest = None
-    if requirement is not None:
-        digest = requirement_digest(requirement.text)
-        requirements[digest] = requirement
-    known[text] = digest
-    return digest
+    return None if requirement is None else requirement_digest(requirement.text)
+
+
+_memoised_digest = lru_cache(maxsize=16_384)(_read_digest)
 
 
 def read_requirement(text: str) -> Requirement | None:
@@ -249,14 +256,16 @@ def _known(earlier: msgspec.Struct, later: msgspec.Struct) -> dict[str, Any]:
 
 
 def _check(record: ReleaseRecord) -> None:
-    if record.requires_python is not None:
-        _text("requires_python", record.requires_python)
     if record.yanked_reason is not None:
         _text("yanked_reason", record.yanked_reason)
-    for name in ("yanked", "is_missing", "provides_source_distro"):
-        value = getattr(record, name)
-        if value is not None and not isinstance(value, bool):
-            raise InvalidRecordError(name, value, "must be True, False or None")
+    if not (
+        type(record.yanked) in _FLAG
+        and type(record.is_missing) in _FLAG
+        and type(record.provides_source_distro) in _FLAG
+    ):
+        flags = (record.yanked, record.is_missing, record.provides_source_distro)
+        problem = "(yanked, is_missing, provides_source_distro) must be True, False or None"
+        raise InvalidRecordError("flags", flags, problem)
     if record.uploaded_at is not None:
         _time("uploaded_at", record.uploaded_at)
     if record.dependencies is not None and not isinstance(record.dependencies, tuple):
@@ -369,3 +378,7 @@ def _index_url(text: str | None) -> str | None:
         return None
     url = normalize_index_url(_text("index_url", text, most=MAX_KEY_CHARACTERS))
     return storable_text("index_url", url, most=MAX_KEY_CHARACTERS)
+
+
+def _requires_python(text: str | None) -> str | None:
+    return None if text is None else _text("requires_python", text)

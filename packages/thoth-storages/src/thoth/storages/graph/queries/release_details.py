@@ -112,8 +112,11 @@ class ArtifactWriter:
         by_id = {self._ids[place]: place for place in places}
         wanted = {"ids": packing.integers(list(by_id))}
         with self._connection.cursor(binary=True) as cursor:
-            for row, release, *facts, tags in cursor.execute(sql.FIND_ARTIFACTS, wanted):
-                artifact = ArtifactRecord(*facts, tags=None if tags is None else tuple(tags))
+            for row, release, name, sha256, kind, size, uploaded_at, yanked, tags in cursor.execute(
+                sql.FIND_ARTIFACTS, wanted
+            ):
+                known_tags = None if tags is None else tuple(tags)
+                artifact = ArtifactRecord(name, sha256, kind, size, uploaded_at, yanked, known_tags)
                 stored[by_id[release]].append((row, artifact))
         return stored
 

@@ -7,6 +7,10 @@ of the ids; what each statement sees afterwards is settled.
 
 from __future__ import annotations
 
+# For the rest of the transaction: joins and sorts of a large batch stay in memory, and none of the
+# statements gains by being compiled.
+PREPARE_SERVER = "SELECT set_config('work_mem', '64MB', true), set_config('jit', 'off', true)"
+
 # May the role switch off the checks of foreign keys for rows whose parents it made or locked?
 MAY_SKIP_CHECKS = """
     SELECT has_parameter_privilege('session_replication_role', 'SET')

@@ -1,6 +1,6 @@
 """Writing a batch of releases: what is known is read first, then what is not is added.
 
-A batch that brings nothing new takes three statements and no lock; any other about a dozen more,
+A batch that brings nothing new takes four statements and no lock; any other about a dozen more,
 however many releases there are.
 """
 
@@ -16,15 +16,15 @@ from psycopg import errors
 
 from thoth.storages.graph.queries import packing
 from thoth.storages.graph.queries import release_statements as sql
+from thoth.storages.graph.queries.release_batches import read_requirement
 from thoth.storages.graph.queries.release_details import ArtifactWriter, MetadataWriter
 from thoth.storages.graph.versions import version_key
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
-    from datetime import datetime
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from thoth.storages.graph.connections import Connection
-    from thoth.storages.graph.queries.release_batches import Batch
+    from thoth.storages.graph.queries.release_batches import Batch, Requirement
     from thoth.storages.graph.release_records import ReleaseRecord
 
 LOAD_ROWS = 50_000
@@ -54,6 +54,7 @@ class _Writer:
 
     def write(self) -> list[int]:
         batch = self._batch
+        self._execute(sql.PREPARE_SERVER, {})
         self._find_packages({name for name, _, _ in batch.keys})
         self._find_indexes()
         self._find_releases(
@@ -102,7 +103,8 @@ class _Writer:
         known = list(self._requirements.values())
         missing = sorted(digests.difference(self._requirements))
         names = {batch.keys[place][0] for place in places}
-        names.update(batch.requirements[digest].name for digest in missing)
+        requirements = {digest: _requirement(batch.texts[digest]) for digest in missing}
+        names.update(requirement.name for requirement in requirements.values())
         self._find_packages(names.difference(self._packages))
         self._may_skip_checks = self._value(sql.MAY_SKIP_CHECKS)
         if self._may_skip_checks:
@@ -116,8 +118,8 @@ class _Writer:
         self._add_indexes()
         if self._may_skip_checks:
             self._lock(sql.LOCK_REQUIREMENTS, known)
-        if missing:
-            self._add_requirements(missing)
+        if requirements:
+            self._add_requirements(requirements)
 
     def _lock(self, statement: str, ids: Sequence[int]) -> None:
         if ids and len(self._rows(statement, {"ids": packing.integers(ids)})) < len(ids):
@@ -136,10 +138,9 @@ class _Writer:
             self._execute(sql.ADD_INDEXES, {"ecosystem": self._batch.ecosystem, "urls": missing})
             self._find_indexes()
 
-    def _add_requirements(self, digests: Sequence[bytes]) -> None:
+    def _add_requirements(self, requirements: Mapping[bytes, Requirement]) -> None:
         rows = []
-        for digest in digests:
-            requirement = self._batch.requirements[digest]
+        for digest, requirement in requirements.items():
             bounds = requirement.bounds
             row = {
                 "package_id": self._packages[requirement.name],
@@ -154,7 +155,7 @@ class _Writer:
             rows.append(row)
         with self._without_checks():
             self._execute(sql.ADD_REQUIREMENTS, {"rows": msgspec.json.encode(rows).decode()})
-        self._find_requirements(digests)
+        self._find_requirements(requirements)
 
     # --- releases --------------------------------------------------------------------------------
 
@@ -305,7 +306,7 @@ class _Writer:
         """Add the dependencies of known releases."""
         releases, requirements = self._pairs(places)
         texts = {
-            self._requirements[digest]: self._batch.requirements[digest].text
+            self._requirements[digest]: _requirement(self._batch.texts[digest]).text
             for place in places
             for digest in self._batch.dependencies[place] or ()
         }
@@ -346,6 +347,12 @@ class _Writer:
         self._connection.execute(statement, parameters)
 
 
+def _requirement(text: str) -> Requirement:
+    requirement = read_requirement(text)
+    assert requirement is not None  # noqa: S101 - only those that have a digest get here
+    return requirement
+
+
 def _flags(release: ReleaseRecord) -> int:
     sdist = release.provides_source_distro
     if sdist is None and release.artifacts:
@@ -354,11 +361,9 @@ def _flags(release: ReleaseRecord) -> int:
 
 
 def _uploaded_at(release: ReleaseRecord) -> str | None:
-    times: list[datetime] = [] if release.uploaded_at is None else [release.uploaded_at]
-    for artifact in release.artifacts or ():
-        if artifact.uploaded_at is not None:
-            times.append(artifact.uploaded_at)
-    return min(times).astimezone(UTC).isoformat() if times else None
+    times = [artifact.uploaded_at for artifact in release.artifacts or ()]
+    known = [time for time in (release.uploaded_at, *times) if time is not None]
+    return min(known).astimezone(UTC).isoformat() if known else None
 
 
 def _sparse(values: Sequence[str | None]) -> packing.PackedTexts:
