@@ -24,7 +24,7 @@ TITLE = 36
 BETWEEN = 40
 """About what lies between two boxes or panels."""
 _ASPECT = 1.5
-_TALL = 10.0
+_TALL = 20.0
 """What a unit of the tallest column's height costs, in units of a line's length."""
 _NEAR = (0.2, 0.5)
 _FAR = 3.0
