@@ -29,8 +29,14 @@ if TYPE_CHECKING:
     from thoth.storages.graph.database import GraphDatabase
     from thoth.storages.graph.queries.artifact_metadata import ArtifactMetadataStore
     from thoth.storages.graph.queries.pages import PageStore
+    from thoth.storages.graph.queries.releases import ReleaseStore
     from thoth.storages.graph.queries.validations import ValidationStore
     from thoth.storages.graph.records import ArtifactMetadataRecord, PageRecord, PageStamp
+    from thoth.storages.graph.release_records import (
+        ArtifactRecord,
+        ReleaseMetadataRecord,
+        ReleaseRecord,
+    )
     from thoth.storages.graph.validation_records import (
         FinishedJob,
         JobRecord,
@@ -44,6 +50,7 @@ __all__ = [
     "AnswerTooLargeError",
     "ArtifactMetadataRecord",
     "ArtifactMetadataStore",
+    "ArtifactRecord",
     "DatabaseBusyError",
     "DatabaseError",
     "DatabaseRefusedError",
@@ -62,6 +69,9 @@ __all__ = [
     "PageRecord",
     "PageStamp",
     "PageStore",
+    "ReleaseMetadataRecord",
+    "ReleaseRecord",
+    "ReleaseStore",
     "SchemaMismatchError",
     "SettingsError",
     "StoragesError",
@@ -73,6 +83,7 @@ __all__ = [
 _HOMES = {
     "ArtifactMetadataRecord": "graph.records",
     "ArtifactMetadataStore": "graph.queries.artifact_metadata",
+    "ArtifactRecord": "graph.release_records",
     "FinishedJob": "graph.validation_records",
     "GraphDatabase": "graph.database",
     "GraphServer": "settings",
@@ -81,6 +92,9 @@ _HOMES = {
     "PageRecord": "graph.records",
     "PageStamp": "graph.records",
     "PageStore": "graph.queries.pages",
+    "ReleaseMetadataRecord": "graph.release_records",
+    "ReleaseRecord": "graph.release_records",
+    "ReleaseStore": "graph.queries.releases",
     "StoragesSettings": "settings",
     "ValidationRecord": "graph.validation_records",
     "ValidationStore": "graph.queries.validations",
