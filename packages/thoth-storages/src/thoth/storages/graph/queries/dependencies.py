@@ -207,6 +207,7 @@ class DependencyQueries(MarkerQueries):
         `NotFoundError` where no requirement admits it, `InvalidArgumentError`.
         """
         result = arguments.flag("marker_evaluation_result", marker_evaluation_result)
+        arguments.environment(os_name, os_version, python_version)
         markers = self._markers_between(
             arguments.release(package_name, package_version, index_url),
             dependency_name,
