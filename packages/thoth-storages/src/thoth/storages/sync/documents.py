@@ -1,0 +1,215 @@
+"""Reading documents: the envelope `{metadata, result}` that every task reports.
+
+What a kind's result holds is described by a struct of that kind. Structs name what is used; all
+else is kept in `Document.content`, which is the document as it was given. Nothing is ever changed.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from thoth.storages.exceptions import InvalidDocumentError
+
+MAX_DOCUMENT_BYTES = 64 * 2**20
+"""An encoded document may have at most so many bytes."""
+MAX_DEPTH = 100
+"""Objects and arrays may lie in one another at most so deep."""
+MAX_VALUES = 5_000_000
+"""A document may hold at most so many values, those of nested objects and arrays included."""
+MAX_ID_CHARACTERS = 255
+"""The id of a document may have at most so many characters."""
+
+_CONTAINERS = frozenset({dict, list, tuple})
+_T = TypeVar("_T")
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*", re.ASCII)
+_PLACE = re.compile(r" - at (?:`key` in )?`\$(.*)`\Z")
+_MISSING = re.compile(r"Object missing required field `([^`]+)`")
+_MAX_SECONDS = 2**31 - 1
+
+
+class Metadata(msgspec.Struct, frozen=True, kw_only=True, rename={"created": "datetime"}):
+    """Who made a document, when and where.
+
+    `timestamp` is in seconds since 1970, `duration` in seconds. What documents did not have from
+    the beginning may be missing. `document_id` is null in real documents: see `read_document`.
+    """
+
+    analyzer: str
+    analyzer_version: str
+    arguments: dict[str, Any]
+    created: str
+    hostname: str
+    distribution: dict[str, Any]
+    python: dict[str, Any]
+    document_id: str | None = None
+    timestamp: int | None = None
+    duration: int | None = None
+    thoth_deployment_name: str | None = None
+    os_release: dict[str, Any] | None = None
+
+
+class Document(msgspec.Struct, Generic[_T], frozen=True):
+    """A document that was read; `content` is all of it, with what no struct names.
+
+    `created_at` is when its task ran: `metadata.datetime`, in UTC where it says no zone.
+    """
+
+    document_id: str
+    created_at: datetime
+    metadata: Metadata
+    result: _T
+    content: dict[str, Any]
+
+    def invalid(self, path: str, problem: str) -> InvalidDocumentError:
+        """Return the error that says what is wrong at a path such as `result.tree[3]`."""
+        return InvalidDocumentError(self.document_id, path, problem)
+
+
+class _Envelope(msgspec.Struct, Generic[_T], frozen=True):
+    metadata: Metadata
+    result: _T
+
+
+def read_document(
+    content: dict[str, Any] | bytes, result_type: type[_T], *, document_id: str | None = None
+) -> Document[_T]:
+    """Read a document, encoded as JSON or decoded already, whose result is of a type.
+
+    `document_id` is the name that the document is stored under, where it has one: it counts, and
+    `metadata.document_id` only without it. Unknown keys are kept. Raises `InvalidDocumentError`,
+    with the path of the offending key, for what is not of this form or over a limit of this module.
+    """
+    known_id = None if document_id is None else _document_id(document_id, None)
+    decoded = decode(content, document_id=known_id)
+    known_id = known_id or _own_id(decoded)
+    try:
+        envelope = msgspec.convert(decoded, _Envelope[result_type])  # type: ignore[valid-type]
+    except msgspec.ValidationError as error:
+        raise _invalid(known_id, error) from error
+    metadata = envelope.metadata
+    if known_id is None:
+        raise InvalidDocumentError(
+            None,
+            "metadata.document_id",
+            "is null. Give the document's id, or sync it under the name that it is stored under",
+        )
+    if metadata.duration is not None and not 0 <= metadata.duration <= _MAX_SECONDS:
+        raise InvalidDocumentError(known_id, "metadata.duration", "is out of range")
+    return Document(
+        document_id=known_id,
+        created_at=_created_at(known_id, metadata),
+        metadata=metadata,
+        result=envelope.result,
+        content=decoded,
+    )
+
+
+def decode(content: dict[str, Any] | bytes, *, document_id: str | None = None) -> dict[str, Any]:
+    """Return the object that a document is, with the limits of this module enforced.
+
+    What is decoded already is returned as it is. Raises `InvalidDocumentError`.
+    """
+    decoded: object = content
+    if isinstance(content, bytes | bytearray | memoryview):
+        if len(content) > MAX_DOCUMENT_BYTES:
+            problem = f"is over {MAX_DOCUMENT_BYTES:,} bytes"
+            raise InvalidDocumentError(document_id, "", problem)
+        try:
+            decoded = msgspec.json.decode(content)
+        except RecursionError as error:
+            raise InvalidDocumentError(document_id, "", _too_deep()) from error
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise InvalidDocumentError(document_id, "", f"is not JSON: {error}") from error
+    if type(decoded) is not dict:
+        raise InvalidDocumentError(document_id, "", "is not an object with metadata and result")
+    _check_size(decoded, document_id)
+    return decoded
+
+
+def _too_deep() -> str:
+    return f"has objects or arrays in one another over {MAX_DEPTH} deep"
+
+
+def _check_size(content: dict[str, Any], document_id: str | None) -> None:
+    """Refuse what is too deep (or holds itself) or has too many values; level by level."""
+    level: list[Any] = [content]
+    values = 0
+    for _ in range(MAX_DEPTH):
+        values += sum(map(len, level))
+        if values > MAX_VALUES:
+            raise InvalidDocumentError(document_id, "", f"has over {MAX_VALUES:,} values")
+        level = [
+            child
+            for node in level
+            for child in (node.values() if type(node) is dict else node)
+            if type(child) in _CONTAINERS
+        ]
+        if not level:
+            return
+    raise InvalidDocumentError(document_id, "", _too_deep())
+
+
+def _own_id(content: dict[str, Any]) -> str | None:
+    metadata = content.get("metadata")
+    own = metadata.get("document_id") if isinstance(metadata, dict) else None
+    if own is None or not isinstance(own, str):
+        return None
+    return _document_id(own, "metadata.document_id")
+
+
+def _document_id(text: str, path: str | None) -> str:
+    if len(text) > MAX_ID_CHARACTERS or not _ID.fullmatch(text):
+        problem = f"is not an id of letters, digits and .-+_, at most {MAX_ID_CHARACTERS} of them"
+        raise InvalidDocumentError(text[:MAX_ID_CHARACTERS], path or "", problem)
+    return text
+
+
+def _created_at(document_id: str, metadata: Metadata) -> datetime:
+    try:
+        created = datetime.fromisoformat(metadata.created)
+        return created.replace(tzinfo=created.tzinfo or UTC).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        problem = "is not a date and time of ISO 8601"
+        raise InvalidDocumentError(document_id, "metadata.datetime", problem) from error
+
+
+def _invalid(document_id: str | None, error: msgspec.ValidationError) -> InvalidDocumentError:
+    text = str(error)
+    place = _PLACE.search(text)
+    path = place[1].removeprefix(".") if place else ""
+    problem = text[: place.start()] if place else text
+    missing = _MISSING.fullmatch(problem)
+    if missing:
+        path = f"{path}.{missing[1]}".removeprefix(".")
+        problem = "is missing"
+    return InvalidDocumentError(document_id, path, problem[:1].lower() + problem[1:])
+
+
+def checked_document_id(text: str, path: str, *, owner: str | None = None) -> str:
+    """Return the id of a document, which lies at a path, as it is.
+
+    `owner` is the document that has it, where that is another. Raises `InvalidDocumentError`.
+    """
+    try:
+        return _document_id(text, path)
+    except InvalidDocumentError as error:
+        raise InvalidDocumentError(owner or error.document_id, path, error.problem) from None
+
+
+def read_part(
+    content: dict[str, Any], part_type: type[_T], *, document_id: str | None, path: str
+) -> _T:
+    """Return the struct of a part of a document, which lies at a path.
+
+    Unknown keys are left alone. Raises `InvalidDocumentError` with the path of the offending key.
+    """
+    try:
+        return msgspec.convert(content, part_type)
+    except msgspec.ValidationError as error:
+        found = _invalid(document_id, error)
+        place = f"{path}.{found.path}".removesuffix(".")
+        raise InvalidDocumentError(document_id, place, found.problem) from error
