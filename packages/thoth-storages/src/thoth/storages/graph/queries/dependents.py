@@ -96,7 +96,7 @@ _WITH_REQUIREMENTS = f"""
        JOIN release ON release.id = dependency.release_id
        JOIN package ON package.id = release.package_id
        LEFT JOIN package_index ON package_index.id = release.package_index_id
-      WHERE %(direct)s OR required.id <> %(package_id)s
+      WHERE %(direct)s OR (required.id = %(package_id)s {{admitted}}) IS NOT TRUE
       {RELEASE_ORDER}, required.name, requirement.id
       LIMIT %(count)s OFFSET %(start_offset)s)
 """  # noqa: S608
@@ -225,7 +225,7 @@ class DependentQueries(MarkerQueries):
         in `get_python_package_version_dependents_all`; a release comes once for each such
         requirement, in the order of releases, then of `dependency_name`. Whoever depends on the
         package with an extra only passes that on to those who ask for the extra. Markers do not
-        matter. `direct` chooses requirements on the package itself (True) or on others (False).
+        matter. `direct` chooses requirements on what is asked about (True) or the others (False).
 
         Raises `NotFoundError` for a package that nothing is known of, `AnswerTooLargeError` beyond
         `MAX_DEPENDENTS`, `InvalidArgumentError`.
@@ -239,8 +239,8 @@ class DependentQueries(MarkerQueries):
             "start_offset": start_offset,
             "count": count,
         }
-        known = (_DIRECTLY if direct else _REACHED).format(admitted=_admitted(version))
-        statement = known + _WITH_REQUIREMENTS
+        statement = (_DIRECTLY if direct else _REACHED) + _WITH_REQUIREMENTS
+        statement = statement.format(admitted=_admitted(version))
         first, *rows = self._rows(statement, {**parameters, **self._required(name, version)})
         if first[-1] > MAX_DEPENDENTS:
             raise AnswerTooLargeError("releases and requirements", MAX_DEPENDENTS)
