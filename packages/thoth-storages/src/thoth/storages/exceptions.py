@@ -117,6 +117,22 @@ class NotFoundError(StoragesError):
         return f"Not found: {self.what}. {self.remedy}".rstrip()
 
 
+class InUseError(StoragesError):
+    """Something cannot be deleted while others refer to it; nothing was deleted.
+
+    `what` names it, `users` what refers to it.
+    """
+
+    def __init__(self, what: str, users: str) -> None:
+        super().__init__(what, users)
+        self.what = what
+        self.users = users
+
+    def __str__(self) -> str:
+        """Name it, who refers to it and the remedy."""
+        return f"{self.what} is in use by {self.users}. Delete these first, or keep it."
+
+
 class NotConnectedError(StoragesError):
     """The adapter was used before `connect()` or after `disconnect()`. `adapter` names it."""
 

@@ -1,8 +1,8 @@
 """Performance indicators: a class, and so a table, for each that has columns of its own.
 
-The place to add one: a class with a column per parameter and result of its script, and a
-migration. Results of another name, and those with keys that no column is for, land in
-`PerformanceIndicator`.
+The place to add one: a class named as its script names itself, with a column per parameter and
+result, and a migration; nothing else refers to these classes. Results of another name, and those
+with keys that no column is for or values that do not fit, land in `PerformanceIndicator`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from thoth.storages.graph.models.base import Base
 class PerformanceIndicatorBase:
     """What all indicators have: the repetition of an inspection that measured them, a component.
 
-    `component` is what was measured, such as `tensorflow`. A repetition yields one row at most.
+    `component` is what was measured, such as `tensorflow`, empty where the script does not say. A
+    repetition yields one row at most.
     """
 
     @declared_attr.directive
@@ -37,13 +38,17 @@ class PerformanceIndicatorBase:
 
 
 class PerformanceIndicator(PerformanceIndicatorBase, Base):
-    """An indicator without columns of its own; units are kept as the script gave them."""
+    """An indicator without columns of its own; units are kept as the script gave them.
+
+    `parameters` and `result` are any JSON; `other` is what the script wrote beside them.
+    """
 
     __tablename__ = "performance_indicator"
 
     name: Mapped[str] = mapped_column(Text(collation="C"))
     parameters: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))
     result: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))
+    other: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))
 
 
 class PiMatmul(PerformanceIndicatorBase, Base):
@@ -116,12 +121,3 @@ class PiPyBench(PerformanceIndicatorBase, Base):
     string_slicing_average: Mapped[float | None]
     try_except_average: Mapped[float | None]
     totals_average: Mapped[float | None]
-
-
-ALL_PERFORMANCE_MODELS: tuple[type[PerformanceIndicatorBase], ...] = (
-    PerformanceIndicator,
-    PiConv1D,
-    PiConv2D,
-    PiMatmul,
-    PiPyBench,
-)

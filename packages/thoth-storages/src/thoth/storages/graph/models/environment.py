@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Identity, LargeBinary, Text, UniqueConstraint, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Identity,
+    LargeBinary,
+    Text,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -47,11 +55,11 @@ class HardwareEnvironment(Base):
     cpu_physical_cpus: Mapped[int | None]
     cpu_cores: Mapped[int | None]
     gpu_cores: Mapped[int | None]
+    gpu_memory_size: Mapped[int | None] = mapped_column(BigInteger)
+    ram_size: Mapped[int | None] = mapped_column(BigInteger)
     digest: Mapped[bytes] = mapped_column(LargeBinary)
     cpu_vendor: Mapped[str | None] = mapped_column(Text)
     cpu_model_name: Mapped[str | None] = mapped_column(Text)
     gpu_vendor: Mapped[str | None] = mapped_column(Text)
     gpu_model_name: Mapped[str | None] = mapped_column(Text)
-    gpu_memory_size: Mapped[str | None] = mapped_column(Text)
-    ram_size: Mapped[str | None] = mapped_column(Text)
     other: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))

@@ -24,8 +24,10 @@ from thoth.storages.graph.models.base import Base, BaseExtension
 class Inspection(Base):
     """A stack built and run with a script on given hardware, or to be.
 
-    `pending` until its document was synced. Requests are what it may use: processors (cores) and
-    memory (bytes). `specification` is the whole of what was asked for.
+    `batch_size` is how often it is to be repeated: its repetitions 0 to `batch_size - 1` are
+    pending until they have a row of `InspectionResult`. Requests are what it may use: processors
+    (cores) and memory (bytes). `specification` is what was asked for, without the stack; null where
+    only the run is known that asked for it, not the inspection's own document.
     """
 
     __tablename__ = "inspection"
@@ -34,7 +36,7 @@ class Inspection(Base):
         Index(None, "software_stack_id"),
         Index(None, "build_hardware_environment_id"),
         Index(None, "run_hardware_environment_id"),
-        CheckConstraint("state IN ('pending', 'finished')", name="state"),
+        CheckConstraint("batch_size >= 0", name="batch_size"),
     )
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
@@ -45,14 +47,13 @@ class Inspection(Base):
     run_hardware_environment_id: Mapped[int | None] = mapped_column(
         ForeignKey("hardware_environment.id")
     )
-    batch_size: Mapped[int | None]
+    batch_size: Mapped[int] = mapped_column(server_default=text("1"))
     build_requests_cpu: Mapped[float | None]
     run_requests_cpu: Mapped[float | None]
     build_requests_memory: Mapped[int | None] = mapped_column(BigInteger)
     run_requests_memory: Mapped[int | None] = mapped_column(BigInteger)
     created_at: Mapped[datetime | None] = mapped_column(TIMESTAMP(timezone=True))
     document_id: Mapped[str] = mapped_column(Text(collation="C"))
-    state: Mapped[str] = mapped_column(Text)
     identifier: Mapped[str | None] = mapped_column(Text)
     base_image: Mapped[str | None] = mapped_column(Text)
     package_manager: Mapped[str | None] = mapped_column(Text)
@@ -60,9 +61,10 @@ class Inspection(Base):
 
 
 class InspectionResult(Base):
-    """One repetition of an inspection, numbered from 0.
+    """One repetition of an inspection that has ended, numbered from 0.
 
-    `usage` are the resources that it took (getrusage), `output` is the JSON that its script wrote.
+    `usage` are the resources that it took (getrusage), `output` is the JSON that its script wrote;
+    text that is no JSON is not kept here.
     """
 
     __tablename__ = "inspection_result"

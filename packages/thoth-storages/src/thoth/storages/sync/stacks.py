@@ -1,0 +1,168 @@
+"""Writing stacks: requirements, locks with their releases, and what they are for, each once."""
+
+# ruff: noqa: S608 - statements are made of constants of ours; values are their parameters
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from thoth.storages.graph.queries.environments import record_software
+from thoth.storages.graph.queries.family import ECOSYSTEM
+from thoth.storages.graph.queries.releases import record_releases
+from thoth.storages.sync.stack_documents import release_records
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from thoth.storages.graph.connections import Connection
+    from thoth.storages.sync.stack_documents import Lock, Requirements, Stack
+
+# What is found is locked, so that nobody deletes it before it is referred to.
+_FIND_REQUIREMENTS = f"""
+    SELECT digest, id FROM stack_requirements
+     WHERE ecosystem = '{ECOSYSTEM}' AND digest = ANY(%(digests)s) FOR KEY SHARE
+"""
+_ADD_REQUIREMENTS = f"""
+    INSERT INTO stack_requirements (ecosystem, digest, requirements)
+    SELECT '{ECOSYSTEM}', digest, requirements::jsonb
+      FROM unnest(%(digests)s::bytea[], %(texts)s::text[]) AS new (digest, requirements)
+     ORDER BY digest
+    ON CONFLICT DO NOTHING
+"""
+_FIND_LOCKS = f"""
+    SELECT digest, id FROM stack_lock
+     WHERE ecosystem = '{ECOSYSTEM}' AND digest = ANY(%(digests)s) FOR KEY SHARE
+"""
+_ADD_LOCKS = f"""
+    INSERT INTO stack_lock (ecosystem, digest)
+    SELECT '{ECOSYSTEM}', digest FROM unnest(%(digests)s::bytea[]) AS new (digest)
+     ORDER BY digest
+    ON CONFLICT DO NOTHING
+    RETURNING digest, id
+"""
+_ADD_LOCK_RELEASES = """
+    INSERT INTO stack_lock_release (stack_lock_id, release_id)
+    SELECT * FROM unnest(%(locks)s::int[], %(releases)s::int[])
+    ON CONFLICT DO NOTHING
+"""
+_WANTED = """
+    unnest(%(requirements)s::int[], %(locks)s::int[], %(environments)s::int[])
+        WITH ORDINALITY AS wanted (requirements, lock, environment, number)
+"""
+_SAME = """
+       AND stored.stack_requirements_id IS NOT DISTINCT FROM wanted.requirements
+       AND stored.software_environment_id IS NOT DISTINCT FROM wanted.environment
+       AND stored.software_stack_type = %(type)s AND stored.is_external = %(is_external)s
+"""
+# In two parts, each of which an index answers.
+_FIND_STACKS = f"""
+    SELECT wanted.number, found.id
+      FROM {_WANTED},
+           LATERAL (SELECT id FROM software_stack AS stored
+                     WHERE stored.stack_lock_id = wanted.lock {_SAME} FOR KEY SHARE) AS found
+    UNION ALL
+    SELECT wanted.number, found.id
+      FROM {_WANTED},
+           LATERAL (SELECT id FROM software_stack AS stored
+                     WHERE wanted.lock IS NULL AND stored.stack_lock_id IS NULL
+                       AND stored.stack_requirements_id = wanted.requirements
+                       {_SAME} FOR KEY SHARE) AS found
+"""
+_ADD_STACKS = f"""
+    INSERT INTO software_stack
+           (stack_requirements_id, stack_lock_id, software_environment_id, software_stack_type,
+            is_external, recorded_at)
+    SELECT requirements, lock, environment, %(type)s, %(is_external)s, now()
+      FROM {_WANTED}
+     ORDER BY requirements, lock, environment
+    ON CONFLICT DO NOTHING
+"""
+
+
+def record_requirements(
+    connection: Connection, requirements: Iterable[Requirements]
+) -> dict[bytes, int]:
+    """Return the ids of requirements by digest; they are added where they are not known."""
+    wanted = {each.digest: each.canonical for each in requirements}
+    if not wanted:
+        return {}
+    found: dict[bytes, int] = dict(
+        connection.execute(_FIND_REQUIREMENTS, {"digests": list(wanted)}).fetchall()
+    )
+    missing = [digest for digest in wanted if digest not in found]
+    if missing:
+        parameters = {"digests": missing, "texts": [wanted[digest] for digest in missing]}
+        connection.execute(_ADD_REQUIREMENTS, parameters)
+        found.update(connection.execute(_FIND_REQUIREMENTS, {"digests": missing}).fetchall())
+    return found
+
+
+def record_stacks(
+    connection: Connection,
+    stacks: Sequence[Stack],
+    *,
+    software_stack_type: str,
+    is_external: bool = False,
+) -> list[int]:
+    """Return the ids of stacks, in the order given; they are added where they are not known.
+
+    The releases of their locks are recorded with them. For the caller's transaction, which may fail
+    for another's sake (`in_transaction` tries it again).
+    """
+    if not stacks:
+        return []
+    locks = _record_locks(connection, (stack.lock for stack in stacks if stack.lock is not None))
+    requirements = record_requirements(
+        connection, (stack.requirements for stack in stacks if stack.requirements is not None)
+    )
+    environments = record_software(
+        connection, [stack.environment for stack in stacks if stack.environment is not None]
+    )
+    keys = [
+        (
+            None if stack.requirements is None else requirements[stack.requirements.digest],
+            None if stack.lock is None else locks[stack.lock.digest],
+            None if stack.environment is None else environments[stack.environment],
+        )
+        for stack in stacks
+    ]
+    distinct = list(dict.fromkeys(keys))
+    parameters = {
+        "requirements": [key[0] for key in distinct],
+        "locks": [key[1] for key in distinct],
+        "environments": [key[2] for key in distinct],
+        "type": software_stack_type,
+        "is_external": is_external,
+    }
+    found = connection.execute(_FIND_STACKS, parameters).fetchall()
+    if len(found) < len(distinct):
+        connection.execute(_ADD_STACKS, parameters)
+        found = connection.execute(_FIND_STACKS, parameters).fetchall()
+    ids = {distinct[number - 1]: row for number, row in found}
+    return [ids[key] for key in keys]
+
+
+def _record_locks(connection: Connection, locks: Iterable[Lock]) -> dict[bytes, int]:
+    wanted = {lock.digest: lock for lock in locks}
+    if not wanted:
+        return {}
+    records = release_records(wanted)
+    releases = dict(
+        zip(
+            ((record.package, record.version, record.index_url) for record in records),
+            record_releases(connection, records),
+            strict=True,
+        )
+    )
+    found: dict[bytes, int] = dict(
+        connection.execute(_FIND_LOCKS, {"digests": list(wanted)}).fetchall()
+    )
+    missing = [digest for digest in wanted if digest not in found]
+    if missing:
+        added = connection.execute(_ADD_LOCKS, {"digests": missing}).fetchall()
+        pairs = sorted(
+            (row, releases[release]) for digest, row in added for release in wanted[digest].releases
+        )
+        columns = {"locks": [pair[0] for pair in pairs], "releases": [pair[1] for pair in pairs]}
+        connection.execute(_ADD_LOCK_RELEASES, columns)
+        found.update(connection.execute(_FIND_LOCKS, {"digests": missing}).fetchall())
+    return found
