@@ -119,16 +119,18 @@ _REQUIREMENTS_ON = f"""
 # The releases of a package that some requirements admit, each with the markers of the requirements
 # by which it does not admit a version of another.
 _ADMITTED_RELEASES = f"""
+    WITH excluding AS MATERIALIZED (
+        SELECT requirement.id, requirement.marker
+          FROM requirement
+          JOIN package ON package.id = requirement.package_id
+         WHERE package.ecosystem = '{ECOSYSTEM}' AND package.name = %(other_name)s
+           AND requirement.bounds IS NOT NULL
+           AND coalesce(width_bucket(%(version_key)s::bytea, requirement.bounds) %% 2, 0) = 0)
     SELECT package.name, release.version, package_index.url,
-           ARRAY(SELECT DISTINCT requirement.marker
+           ARRAY(SELECT DISTINCT excluding.marker
                    FROM dependency
-                   JOIN requirement ON requirement.id = dependency.requirement_id
-                   JOIN package required ON required.id = requirement.package_id
-                  WHERE dependency.release_id = release.id
-                    AND required.ecosystem = '{ECOSYSTEM}' AND required.name = %(other_name)s
-                    AND requirement.bounds IS NOT NULL
-                    AND coalesce(width_bucket(%(version_key)s::bytea, requirement.bounds) %% 2, 0)
-                        = 0)
+                   JOIN excluding ON excluding.id = dependency.requirement_id
+                  WHERE dependency.release_id = release.id)
       {RELEASES}
      WHERE package.ecosystem = '{ECOSYSTEM}' AND package.name = %(package_name)s
        AND (%(package_name)s <> %(other_name)s::text OR release.version = %(other_version)s)
