@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 import msgspec
 import psycopg
 from psycopg import errors
+from psycopg.pq import TransactionStatus
 
 from thoth.storages.graph.queries import packing
 from thoth.storages.graph.queries import release_statements as sql
@@ -66,19 +67,22 @@ class _Writer:
         )
         new = [place for place, release in enumerate(self._ids) if release == 0]
         new.sort(key=lambda place: tuple(part or "" for part in batch.keys[place]))
+        added: set[int] = set()
         if new or self._differing:
-            self._add_parents([*new, *self._differing])
-        added = self._add_releases(new) if new else set()
-        if added:
-            self._add_dependencies(added)
+            requirements = self._add_parents([*new, *self._differing])
+            with self._without_checks():
+                self._add_requirements(requirements)
+                added = self._add_releases(new)
+                self._add_dependencies(added)
         self._write_details(added)
         return [self._ids[place] for place in batch.positions]
 
     # --- packages, indexes, requirements ---------------------------------------------------------
 
     def _find_packages(self, names: Collection[str]) -> None:
-        wanted = {"ecosystem": self._batch.ecosystem, "names": packing.texts(list(names))}
-        self._packages.update(self._rows(sql.FIND_PACKAGES, wanted))
+        if names:
+            wanted = {"ecosystem": self._batch.ecosystem, "names": packing.texts(list(names))}
+            self._packages.update(self._rows(sql.FIND_PACKAGES, wanted))
 
     def _find_indexes(self) -> None:
         urls = {url for _, _, url in self._batch.keys if url is not None}
@@ -91,35 +95,30 @@ class _Writer:
             wanted = {"digests": packing.blobs(list(digests))}
             self._requirements.update(self._rows(sql.FIND_REQUIREMENTS, wanted))
 
-    def _add_parents(self, places: Sequence[int]) -> None:
-        """Find or add what these releases and their dependencies point to.
+    def _add_parents(self, places: Sequence[int]) -> dict[bytes, Requirement]:
+        """Find or add the packages and indexes of these releases, and of what they require.
 
-        Where the role may skip the checks of foreign keys, what was there already is locked, so
-        that nobody removes it before this transaction ends.
+        Return the requirements that are still to be added. Where the role may skip the checks of
+        foreign keys, what was there already is locked, so that nobody removes it before this
+        transaction ends.
         """
         batch = self._batch
         digests = {digest for place in places for digest in batch.dependencies[place] or ()}
         self._find_requirements(digests)
-        known = list(self._requirements.values())
         missing = sorted(digests.difference(self._requirements))
-        names = {batch.keys[place][0] for place in places}
         requirements = {digest: _requirement(batch.texts[digest]) for digest in missing}
+        names = {batch.keys[place][0] for place in places}
         names.update(requirement.name for requirement in requirements.values())
         self._find_packages(names.difference(self._packages))
         self._may_skip_checks = self._value(sql.MAY_SKIP_CHECKS)
         if self._may_skip_checks:
-            self._lock(
-                sql.LOCK_PACKAGES,
-                [self._packages[name] for name in names if name in self._packages],
-            )
-        self._add_packages(sorted(names.difference(self._packages)))
-        if self._may_skip_checks:
+            known = [self._packages[name] for name in names.intersection(self._packages)]
+            self._lock(sql.LOCK_PACKAGES, known)
             self._lock(sql.LOCK_INDEXES, [index for index in self._indexes.values() if index])
+            self._lock(sql.LOCK_REQUIREMENTS, list(self._requirements.values()))
+        self._add_packages(sorted(names.difference(self._packages)))
         self._add_indexes()
-        if self._may_skip_checks:
-            self._lock(sql.LOCK_REQUIREMENTS, known)
-        if requirements:
-            self._add_requirements(requirements)
+        return requirements
 
     def _lock(self, statement: str, ids: Sequence[int]) -> None:
         if ids and len(self._rows(statement, {"ids": packing.integers(ids)})) < len(ids):
@@ -139,6 +138,8 @@ class _Writer:
             self._find_indexes()
 
     def _add_requirements(self, requirements: Mapping[bytes, Requirement]) -> None:
+        if not requirements:
+            return
         rows = []
         for digest, requirement in requirements.items():
             bounds = requirement.bounds
@@ -153,8 +154,7 @@ class _Writer:
                 "url": requirement.url,
             }
             rows.append(row)
-        with self._without_checks():
-            self._execute(sql.ADD_REQUIREMENTS, {"rows": msgspec.json.encode(rows).decode()})
+        self._execute(sql.ADD_REQUIREMENTS, {"rows": msgspec.json.encode(rows).decode()})
         self._find_requirements(requirements)
 
     # --- releases --------------------------------------------------------------------------------
@@ -173,14 +173,17 @@ class _Writer:
 
     def _add_releases(self, new: Sequence[int]) -> set[int]:
         """Add releases in the order given; return the places of those that nobody else added."""
+        if not new:
+            return set()
         columns = self._columns(new)
         columns["keys"] = packing.blobs([version_key(self._batch.keys[place][1]) for place in new])
-        with self._without_checks():
-            (sent,) = self._row(sql.ADD_RELEASES, columns)
+        (sent,) = self._row(sql.ADD_RELEASES, columns)
         for place, release in zip(new, packing.unpack_integers(sent), strict=True):
             self._ids[place] = release
         others = [place for place in new if self._ids[place] == 0]
         self._find_releases(others)
+        if not all(self._ids):
+            raise errors.SerializationFailure("a release was recorded and removed meanwhile")
         return set(new).difference(others)
 
     def _columns(self, places: Sequence[int]) -> dict[str, Any]:
@@ -210,7 +213,7 @@ class _Writer:
         places = sorted((place for place in added if lists[place]), key=self._ids.__getitem__)
         count = sum(len(lists[place] or ()) for place in places)
         if count:
-            with self._without_checks(), self._without_indexes(count):
+            with self._without_indexes(count):
                 self._copy_dependencies(places)
 
     def _copy_dependencies(self, places: Sequence[int]) -> None:
@@ -233,11 +236,16 @@ class _Writer:
     @contextmanager
     def _without_checks(self) -> Iterator[None]:
         """Insert rows whose parents this transaction made or locked without looking them up."""
-        if self._may_skip_checks:
-            self._connection.execute(sql.SKIP_CHECKS)
-        yield
-        if self._may_skip_checks:
-            self._connection.execute(sql.CHECK_AGAIN)
+        if not self._may_skip_checks:
+            yield
+            return
+        self._connection.execute(sql.SKIP_CHECKS)
+        try:
+            yield
+        finally:
+            # A transaction that has failed is rolled back, and this setting with it.
+            if self._connection.info.transaction_status == TransactionStatus.INTRANS:
+                self._connection.execute(sql.CHECK_AGAIN)
 
     @contextmanager
     def _without_indexes(self, count: int) -> Iterator[None]:
@@ -293,6 +301,8 @@ class _Writer:
         A release may have more dependencies than were recorded now, so its digest alone does not
         tell.
         """
+        if not self._differing:
+            return []
         releases, requirements = self._pairs(self._differing)
         wanted = {"releases": releases, "requirements": requirements}
         lacking = {release for (release,) in self._rows(sql.FIND_MISSING_DEPENDENCIES, wanted)}

@@ -1,0 +1,647 @@
+"""Recording releases: what is kept, what changes, what is written again (nothing)."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+from msgspec.structs import replace
+from psycopg import errors
+
+from thoth.storages import (
+    ArtifactRecord,
+    DatabaseRefusedError,
+    GraphDatabase,
+    InvalidRecordError,
+    ReleaseMetadataRecord,
+    ReleaseRecord,
+)
+from thoth.storages.graph.queries import release_writer
+from thoth.storages.graph.queries.releases import record_releases
+from thoth.storages.graph.queries.transactions import TRIES, in_transaction
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Recorded = Callable[[GraphDatabase], list[tuple[str, object]]]
+
+INDEX = "https://index.example/simple/"
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+SHA = bytes(range(32))
+WHEEL = ArtifactRecord("a-1.0-py3-none-any.whl", SHA, "wheel", 100, NOON, False, ("py3-none-any",))
+METADATA = ReleaseMetadataRecord(
+    summary="One",
+    license_expression="MIT",
+    classifiers=("A :: B",),
+    import_packages=("a",),
+    project_urls={"Home": "https://a.example"},
+    other={"keywords": ["x", {"y": 1}]},
+)
+EMPTY = "DELETE FROM release; DELETE FROM requirement; DELETE FROM package"
+RELEASE = ReleaseRecord(
+    package="a",
+    version="1.0",
+    index_url=INDEX,
+    requires_python=">=3.9",
+    dependencies=("b>=1", "c[x]; extra == 'y'"),
+    artifacts=(WHEEL,),
+    metadata=METADATA,
+)
+
+
+def ask(graph: GraphDatabase, statement: str) -> list[tuple[Any, ...]]:
+    with graph.migration_connection() as connection:
+        return connection.execute(statement).fetchall()
+
+
+def changes(graph: GraphDatabase) -> list[tuple[Any, ...]]:
+    return ask(graph, "SELECT kind, detail FROM release_change ORDER BY id")
+
+
+def one(graph: GraphDatabase, columns: str, table: str = "release") -> tuple[Any, ...]:
+    (row,) = ask(graph, f"SELECT {columns} FROM {table}")
+    return row
+
+
+# --- what is kept --------------------------------------------------------------------------------
+
+
+def test_a_release_is_kept_with_all_that_is_known_of_it(graph: GraphDatabase) -> None:
+    (release,) = graph.releases.record([RELEASE])
+
+    assert one(graph, "id, version, requires_python, uploaded_at") == (
+        release, "1.0", ">=3.9", NOON
+    )  # fmt: skip
+    assert ask(
+        graph,
+        "SELECT package.name, specifier, extras, marker_extras, marker, array_length(bounds, 1)"
+        " FROM dependency JOIN requirement ON requirement.id = requirement_id"
+        f" JOIN package ON package.id = package_id WHERE release_id = {release} ORDER BY 1",
+    ) == [("b", ">=1", [], [], None, 1), ("c", "", ["x"], ["y"], 'extra == "y"', 1)]
+    assert one(graph, "filename, sha256, kind, size, yanked, tags, present", "artifact") == (
+        WHEEL.filename, SHA, "wheel", 100, False, ["py3-none-any"], True
+    )  # fmt: skip
+    assert one(graph, "summary, classifiers, project_urls, other", "release_metadata") == (
+        "One", ["A :: B"], {"Home": "https://a.example"}, {"keywords": ["x", {"y": 1}]}
+    )  # fmt: skip
+    assert changes(graph) == []
+
+
+def test_names_versions_and_urls_are_normalised(graph: GraphDatabase) -> None:
+    ids = graph.releases.record(
+        [
+            ReleaseRecord("Some.Name", "1.0.0-RC1", "HTTPS://User:secret@Index.Example:443/simple"),
+            ReleaseRecord("some_name", "1.0.0rc1", INDEX),
+        ]
+    )
+
+    assert ids[0] == ids[1]
+    assert ask(
+        graph,
+        "SELECT name, version, url FROM release JOIN package ON package.id = package_id"
+        " JOIN package_index ON package_index.id = package_index_id",
+    ) == [("some-name", "1.0.0rc1", INDEX)]
+
+
+def test_a_version_that_is_not_of_pep_440_is_kept_without_a_key(graph: GraphDatabase) -> None:
+    graph.releases.record([ReleaseRecord("a", "2011-final?")])
+
+    assert one(graph, "version, version_key") == ("2011-final?", None)
+
+
+def test_the_same_version_on_another_index_or_on_none_known_is_another_release(
+    graph: GraphDatabase,
+) -> None:
+    records = [
+        ReleaseRecord("a", "1.0", url) for url in (INDEX, None, "https://other.example/simple/")
+    ]
+
+    ids = graph.releases.record([*records, *records])
+
+    assert len(set(ids)) == 3
+    assert ids[:3] == ids[3:]
+    assert graph.releases.record(records) == ids[:3]
+
+
+def test_records_of_one_release_in_a_batch_are_merged(graph: GraphDatabase) -> None:
+    graph.releases.record(
+        [
+            ReleaseRecord("a", "1.0", dependencies=("b",), yanked=True, yanked_reason="broken"),
+            ReleaseRecord("a", "1.0", dependencies=("c",), requires_python=">=3"),
+            ReleaseRecord("a", "1.0", artifacts=(ArtifactRecord(sha256=SHA),)),
+            ReleaseRecord("a", "1.0", artifacts=(WHEEL,)),
+        ]
+    )
+
+    assert one(graph, "yanked, yanked_reason, requires_python") == (True, "broken", ">=3")
+    assert one(graph, "count(*)", "dependency") == (2,)
+    assert one(graph, "filename, sha256", "artifact") == (WHEEL.filename, SHA)
+
+
+def test_no_records_are_no_work(graph: GraphDatabase) -> None:
+    before = graph.stats()["statements"]
+
+    assert graph.releases.record([]) == []
+    assert graph.stats()["statements"] == before
+
+
+def test_without_dependencies_and_with_unknown_ones_are_told_apart(graph: GraphDatabase) -> None:
+    graph.releases.record(
+        [ReleaseRecord("a", "1", dependencies=()), ReleaseRecord("b", "1", dependencies=None)]
+    )
+
+    assert ask(graph, "SELECT dependencies_digest IS NULL FROM release ORDER BY id") == [
+        (False,),
+        (True,),
+    ]
+
+
+def test_an_sdist_among_the_artifacts_says_that_there_is_one(graph: GraphDatabase) -> None:
+    sdist = ArtifactRecord("a-1.0.tar.gz", kind="sdist", uploaded_at=NOON - timedelta(days=1))
+    graph.releases.record([ReleaseRecord("a", "1.0", artifacts=(WHEEL, sdist))])
+
+    assert one(graph, "provides_source_distro, uploaded_at") == (True, NOON - timedelta(days=1))
+
+
+# --- requirements that cannot be parsed ----------------------------------------------------------
+
+
+def test_a_requirement_that_cannot_be_parsed_is_kept_as_it_is_written(
+    graph: GraphDatabase,
+) -> None:
+    graph.releases.record([ReleaseRecord("a", "1", dependencies=("B.c >=1.*.2 whatever",))])
+
+    assert ask(
+        graph,
+        "SELECT name, specifier, bounds FROM requirement JOIN package ON package.id = package_id",
+    ) == [("b-c", ">=1.*.2 whatever", None)]
+    assert one(graph, "count(*)", "dependency") == (1,)
+
+
+def test_a_requirement_that_names_no_package_is_counted_in_a_warning(
+    graph: GraphDatabase, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING, "thoth.storages"):
+        graph.releases.record([ReleaseRecord("a", "1", dependencies=(">=1", "", "b"))])
+
+    assert one(graph, "count(*)", "dependency") == (1,)
+    assert [record.getMessage() for record in caplog.records] == [
+        "2 requirements name no package and were not stored, such as '>=1'"
+    ]
+
+
+# --- what changes --------------------------------------------------------------------------------
+
+
+def test_none_never_overwrites_what_is_known(graph: GraphDatabase, recorded: Recorded) -> None:
+    full = replace(
+        RELEASE,
+        yanked=True,
+        yanked_reason="broken",
+        is_missing=True,
+        provides_source_distro=False,
+        uploaded_at=NOON,
+    )
+    graph.releases.record([full])
+    before = recorded(graph)
+
+    graph.releases.record(
+        [
+            ReleaseRecord("a", "1.0", INDEX),
+            ReleaseRecord(
+                "a",
+                "1.0",
+                INDEX,
+                artifacts=(ArtifactRecord(sha256=SHA),),
+                metadata=ReleaseMetadataRecord(),
+            ),
+        ]
+    )
+
+    assert recorded(graph) == before
+    assert changes(graph) == []
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ({}, {"yanked": True, "yanked_reason": "broken"}, [("yanked", "broken")]),
+        ({"yanked": True, "yanked_reason": "x"}, {"yanked": False}, [("unyanked", None)]),
+        ({}, {"is_missing": True}, [("missing", None)]),
+        ({"is_missing": True}, {"is_missing": False}, [("found", None)]),
+        ({}, {"requires_python": ">=3.10"}, [("requires-python", ">=3.10")]),
+        ({"requires_python": None}, {"requires_python": ">=3.10"}, []),
+        ({}, {"dependencies": ("b >= 1", "d")}, [("dependencies", "d")]),
+        ({"dependencies": None}, {"dependencies": ("d",)}, []),
+        (
+            {"dependencies": ()},
+            {"dependencies": ("e", "d")},
+            [("dependencies", "d"), ("dependencies", "e")],
+        ),
+        ({}, {"artifacts": (ArtifactRecord("a-1.0.zip"),)}, [("artifact", "a-1.0.zip")]),
+        ({}, {"artifacts": (ArtifactRecord(sha256=b"x" * 32),)}, [("artifact", "78" * 32)]),
+        ({"artifacts": None}, {"artifacts": (WHEEL,)}, []),
+        ({}, {"provides_source_distro": True, "metadata": replace(METADATA, summary="Two")}, []),
+    ],
+)  # fmt: skip
+def test_what_changes_in_a_known_release_becomes_history(
+    graph: GraphDatabase,
+    before: dict[str, Any],
+    after: dict[str, Any],
+    expected: list[tuple[str, str | None]],
+) -> None:
+    known = replace(RELEASE, **before)
+    graph.releases.record([known])
+
+    for _ in range(2):
+        graph.releases.record([replace(known, **after)])
+
+        assert changes(graph) == expected
+
+
+def test_an_unyanked_release_has_no_reason_for_having_been_yanked(graph: GraphDatabase) -> None:
+    graph.releases.record([replace(RELEASE, yanked=True, yanked_reason="broken")])
+    graph.releases.record([replace(RELEASE, yanked=False, yanked_reason="stale")])
+
+    assert one(graph, "yanked, yanked_reason") == (False, None)
+
+
+def test_dependencies_accumulate(graph: GraphDatabase, recorded: Recorded) -> None:
+    graph.releases.record([replace(RELEASE, dependencies=("b", "c"))])
+    graph.releases.record([replace(RELEASE, dependencies=("c", "d"))])
+    apart = recorded(graph)
+
+    assert one(graph, "count(*)", "dependency") == (3,)
+    graph.releases.record([replace(RELEASE, dependencies=("b", "c", "d"))])
+    assert recorded(graph) == apart
+
+
+def test_the_first_upload_counts(graph: GraphDatabase) -> None:
+    for days in (2, 1, 3):
+        graph.releases.record([ReleaseRecord("a", "1", uploaded_at=NOON + timedelta(days=days))])
+
+    assert one(graph, "uploaded_at") == (NOON + timedelta(days=1),)
+
+
+NAMED = ArtifactRecord("a.whl", kind="wheel")
+HASHED = ArtifactRecord(sha256=SHA, size=7)
+BOTH = ArtifactRecord("a.whl", SHA)
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [[NAMED], [HASHED], [BOTH]],
+        [[HASHED], [NAMED], [BOTH]],
+        [[BOTH], [HASHED], [NAMED]],
+        [[NAMED, BOTH], [HASHED]],
+        [[HASHED], [BOTH, NAMED]],
+        [[HASHED, NAMED, BOTH]],
+    ],
+)
+def test_an_artifact_known_by_hash_or_name_alone_becomes_the_one_that_has_both(
+    graph: GraphDatabase, steps: list[list[ArtifactRecord]]
+) -> None:
+    for artifacts in steps:
+        graph.releases.record([ReleaseRecord("a", "1", artifacts=tuple(artifacts))])
+
+    assert one(graph, "filename, sha256, kind, size", "artifact") == ("a.whl", SHA, "wheel", 7)
+
+
+def test_one_name_with_two_hashes_is_two_artifacts(graph: GraphDatabase) -> None:
+    for sha256 in (SHA, bytes(32)):
+        graph.releases.record([ReleaseRecord("a", "1", artifacts=(replace(BOTH, sha256=sha256),))])
+
+    assert one(graph, "count(*)", "artifact") == (2,)
+
+
+def test_metadata_is_completed_and_corrected(graph: GraphDatabase) -> None:
+    graph.releases.record([RELEASE])
+    graph.releases.record(
+        [replace(RELEASE, metadata=ReleaseMetadataRecord(summary="Two", author="Ann"))]
+    )
+
+    assert one(graph, "summary, author, license_expression", "release_metadata") == (
+        "Two", "Ann", "MIT"
+    )  # fmt: skip
+
+
+# --- what is written -----------------------------------------------------------------------------
+
+
+def test_recording_the_same_again_writes_nothing(graph: GraphDatabase) -> None:
+    records = [
+        replace(RELEASE, version=str(version), yanked=True, yanked_reason="x", is_missing=False)
+        for version in range(20)
+    ]
+    written = "SELECT sum(n_tup_ins), sum(n_tup_upd), sum(n_tup_del) FROM pg_stat_user_tables"
+    locked = "SELECT count(*) FROM release WHERE xmax <> 0"
+    with graph.migration_connection() as connection:
+        # The dependencies that are stored are more than those that are recorded again.
+        record_releases(connection, [replace(record, dependencies=("z",)) for record in records])
+        record_releases(connection, records)
+        connection.execute("SELECT pg_stat_force_next_flush()")
+        connection.commit()
+        before = ask(graph, written), ask(graph, locked)
+
+        record_releases(connection, records)
+        connection.execute("SELECT pg_stat_force_next_flush()")
+        connection.commit()
+
+    assert (ask(graph, written), ask(graph, locked)) == before
+
+
+def test_a_batch_takes_as_many_statements_as_a_release(graph: GraphDatabase) -> None:
+    def statements(count: int, first: int) -> int:
+        before = int(graph.stats()["statements"])
+        graph.releases.record(
+            [
+                replace(RELEASE, package=f"p{number}", dependencies=(f"q{number}>1", "r"))
+                for number in range(first, first + count)
+            ]
+        )
+        return int(graph.stats()["statements"]) - before
+
+    statements(1, 0)
+    assert statements(1, 1) == statements(300, 2) <= 25
+
+
+def test_dependencies_of_an_empty_graph_get_the_indexes_that_the_schema_has(
+    empty_graph: GraphDatabase, recorded: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    empty_graph.initialize_schema()
+    definitions = (
+        "SELECT pg_get_indexdef(indexrelid), conname, pg_get_constraintdef(pg_constraint.oid)"
+        " FROM pg_index LEFT JOIN pg_constraint ON conindid = indexrelid"
+        " WHERE indrelid = 'dependency'::regclass ORDER BY 1"
+    )
+    before = ask(empty_graph, definitions)
+    names = (
+        "SELECT array_agg(indexrelid ORDER BY indexrelid) FROM pg_index"
+        " WHERE indrelid = 'dependency'::regclass"
+    )
+    oids = ask(empty_graph, names)
+    records = [
+        replace(RELEASE, version=str(version), dependencies=("b", f"c>{version}", "d"))
+        for version in range(10)
+    ]
+
+    monkeypatch.setattr(release_writer, "LOAD_ROWS", 31)
+    empty_graph.releases.record(records)
+    assert ask(empty_graph, names) == oids, "a small batch makes no indexes"
+    ask(empty_graph, "DELETE FROM dependency RETURNING 1")
+    ask(empty_graph, "DELETE FROM release RETURNING 1")
+
+    monkeypatch.setattr(release_writer, "LOAD_ROWS", 30)
+    empty_graph.releases.record(records)
+    loaded = recorded(empty_graph)
+    assert ask(empty_graph, names) != oids, "a large one does"
+    assert ask(empty_graph, definitions) == before
+
+    oids = ask(empty_graph, names)
+    empty_graph.releases.record([replace(record, package="z") for record in records])
+    assert ask(empty_graph, names) == oids, "but not beside others"
+    assert {table for table, _ in loaded} <= {table for table, _ in recorded(empty_graph)}
+
+
+def test_a_load_beside_a_reader_goes_the_ordinary_way(
+    empty_graph: GraphDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    empty_graph.initialize_schema()
+    monkeypatch.setattr(release_writer, "LOAD_ROWS", 1)
+    with empty_graph.migration_connection() as reader:
+        reader.execute("SELECT FROM dependency")
+        empty_graph.releases.record([RELEASE])
+
+        assert reader.execute("SELECT count(*) FROM dependency").fetchall() == [(2,)]
+
+
+def test_a_role_without_rights_beyond_rows_records_the_same(
+    empty_graph: GraphDatabase, recorded: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    empty_graph.initialize_schema()
+    monkeypatch.setattr(release_writer, "LOAD_ROWS", 1)
+    with empty_graph.migration_connection() as connection:
+        empty_graph.releases.record([RELEASE])
+        expected = recorded(empty_graph)
+        connection.execute(EMPTY)
+        connection.execute("CREATE ROLE writer")
+        connection.execute(
+            "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO writer"
+        )
+        connection.execute("SET LOCAL ROLE writer")
+        record_releases(connection, [RELEASE])
+        connection.execute("RESET ROLE")
+        connection.execute("DROP OWNED BY writer; DROP ROLE writer")
+
+    assert recorded(empty_graph) == expected
+
+
+def test_foreign_keys_are_checked_again_in_the_same_transaction(graph: GraphDatabase) -> None:
+    with graph.migration_connection() as connection:
+        record_releases(connection, [RELEASE])
+        with pytest.raises(errors.ForeignKeyViolation):
+            connection.execute("INSERT INTO dependency SELECT max(id) + 1, 1 FROM release")
+        connection.rollback()
+
+
+# --- all or nothing ------------------------------------------------------------------------------
+
+LATE = datetime(9999, 12, 31, 23, tzinfo=timezone(-timedelta(hours=5)))
+HOSTILE = [
+    ("package", {"package": ""}),
+    ("package", {"package": "a\0b"}),
+    ("package", {"package": "\ud800"}),
+    ("package", {"package": "x" * 513}),
+    ("record", {"package": ["a"]}),
+    ("package", {"package": 5}),
+    ("version", {"version": " "}),
+    ("version", {"version": "9" * 100_000}),
+    ("version", {"version": "1\0"}),
+    ("version", {"version": None}),
+    ("index_url", {"index_url": "ftp://x"}),
+    ("index_url", {"index_url": "https://x/" + "y" * 600}),
+    ("requires_python", {"requires_python": "\ud800"}),
+    ("requires_python", {"requires_python": "x" * 10_000_000}),
+    ("yanked_reason", {"yanked_reason": "\0"}),
+    ("flags", {"yanked": 1}),
+    ("flags", {"is_missing": "yes"}),
+    ("uploaded_at", {"uploaded_at": LATE}),
+    ("uploaded_at", {"uploaded_at": datetime(2026, 1, 1)}),  # noqa: DTZ001
+    ("uploaded_at", {"uploaded_at": "now"}),
+    ("dependencies", {"dependencies": ("b\0",)}),
+    ("dependencies", {"dependencies": ("b; extra == '\udfff'",)}),
+    ("dependencies", {"dependencies": ("b" * 10_000_000,)}),
+    ("dependencies", {"dependencies": (5,)}),
+    ("dependencies", {"dependencies": (["b"],)}),
+    ("dependencies", {"dependencies": "bc"}),
+    ("artifacts", {"artifacts": [WHEEL]}),
+    ("artifacts", {"artifacts": ("a.whl",)}),
+    ("artifacts.filename", {"artifacts": (ArtifactRecord(),)}),
+    ("artifacts.filename", {"artifacts": (ArtifactRecord("\0"),)}),
+    ("artifacts.sha256", {"artifacts": (ArtifactRecord(sha256=b"x"),)}),
+    ("artifacts.size", {"artifacts": (replace(WHEEL, size=-1),)}),
+    ("artifacts.size", {"artifacts": (replace(WHEEL, size=2**63),)}),
+    ("artifacts.tags", {"artifacts": (replace(WHEEL, tags=("\0",)),)}),
+    ("artifacts.uploaded_at", {"artifacts": (replace(WHEEL, uploaded_at=LATE),)}),
+    ("metadata", {"metadata": {"summary": "x"}}),
+    ("metadata.summary", {"metadata": replace(METADATA, summary="\0")}),
+    ("metadata.description", {"metadata": replace(METADATA, description="x" * 10_000_000)}),
+    ("metadata.license_expression", {"metadata": replace(METADATA, license_expression="x" * 600)}),
+    ("metadata.classifiers", {"metadata": replace(METADATA, classifiers=("x" * 600,))}),
+    ("metadata.classifiers", {"metadata": replace(METADATA, classifiers=["x"])}),
+    ("metadata.project_urls", {"metadata": replace(METADATA, project_urls={"\0": "x"})}),
+    ("metadata.other", {"metadata": replace(METADATA, other={"x": "\0"})}),
+    ("metadata.other", {"metadata": replace(METADATA, other={"x": "\ud800"})}),
+    ("metadata.other", {"metadata": replace(METADATA, other={"x": object()})}),
+    ("metadata.other", {"metadata": replace(METADATA, other={"x": 10**5000})}),
+    ("metadata.other", {"metadata": replace(METADATA, other={"x": "y" * 2_000_000})}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("field", "facts"), HOSTILE)
+def test_what_cannot_be_stored_is_refused_by_name_and_nothing_is_written(
+    graph: GraphDatabase, recorded: Recorded, field: str, facts: dict[str, Any]
+) -> None:
+    before = int(graph.stats()["statements"])
+
+    with pytest.raises(InvalidRecordError) as refused:
+        graph.releases.record([ReleaseRecord("z", "1"), replace(RELEASE, **facts)])
+
+    assert refused.value.field == field
+    assert len(str(refused.value)) < 400
+    assert int(graph.stats()["statements"]) == before
+
+
+def test_a_value_that_refers_to_itself_is_refused(graph: GraphDatabase) -> None:
+    loop: dict[str, Any] = {}
+    loop["loop"] = loop
+
+    with pytest.raises(InvalidRecordError, match=r"metadata\.other"):
+        graph.releases.record([replace(RELEASE, metadata=replace(METADATA, other=loop))])
+
+
+def test_what_is_no_record_and_another_ecosystem_are_refused(graph: GraphDatabase) -> None:
+    with pytest.raises(InvalidRecordError, match="record"):
+        graph.releases.record([("a", "1.0")])  # type: ignore[list-item]
+    with pytest.raises(InvalidRecordError, match="ecosystem"):
+        graph.releases.record([RELEASE], ecosystem="npm")
+
+
+def test_the_largest_values_that_are_allowed_are_stored(graph: GraphDatabase) -> None:
+    wide = "\U0001f40d"
+    graph.releases.record(
+        [
+            ReleaseRecord(
+                package="x" * 512,
+                version=wide * 512,
+                index_url="https://x/" + "y" * 500,
+                requires_python=wide * 65_536,
+                uploaded_at=datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC),
+                dependencies=("y" * 512 + wide * 1000, f"b; extra == '{wide * 1000}'"),
+                artifacts=(ArtifactRecord(wide * 512, SHA, size=2**63 - 1, tags=(wide * 512,)),),
+                metadata=ReleaseMetadataRecord(
+                    description=wide * 2**20,
+                    license=wide * 65_536,
+                    license_expression=wide * 512,
+                    classifiers=(wide * 512,),
+                    import_packages=(wide * 512,),
+                    other={"x": "\\u0000", "y": "\\\\", "z": 1e308},
+                ),
+            )
+        ]
+    )
+
+    assert one(graph, "length(version), extract(year FROM uploaded_at)") == (512, 9999)
+    assert one(graph, "other", "release_metadata")[0]["x"] == "\\u0000"
+
+
+def test_the_transaction_is_the_callers(graph: GraphDatabase, recorded: Recorded) -> None:
+    with graph.migration_connection() as connection:
+        record_releases(connection, [RELEASE])
+        connection.rollback()
+
+    assert recorded(graph) == []
+
+
+# --- against other writers -----------------------------------------------------------------------
+
+
+def test_a_transaction_that_loses_is_tried_again(graph: GraphDatabase) -> None:
+    tries: list[int] = []
+
+    def work() -> int:
+        tries.append(1)
+        if len(tries) < 3:
+            raise errors.DeadlockDetected
+        return len(tries)
+
+    with graph.migration_connection() as connection:
+        assert in_transaction(connection, work) == 3
+
+
+def test_it_is_not_tried_for_ever(graph: GraphDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.sleep", lambda _seconds: None)
+    tries: list[int] = []
+
+    def work() -> None:
+        tries.append(1)
+        raise errors.UniqueViolation
+
+    with graph.migration_connection() as connection, pytest.raises(errors.UniqueViolation):
+        in_transaction(connection, work)
+    assert len(tries) == TRIES
+
+
+def test_other_errors_are_the_callers_at_once(graph: GraphDatabase) -> None:
+    ask(graph, "INSERT INTO package (ecosystem, name) VALUES ('pypi', 'a') RETURNING id")
+    with graph.migration_connection() as connection:
+        connection.execute("ALTER TABLE release ADD CONSTRAINT no CHECK (version <> '1.0')")
+    try:
+        with pytest.raises(DatabaseRefusedError, match="release"):
+            graph.releases.record([RELEASE])
+    finally:
+        with graph.migration_connection() as connection:
+            connection.execute("ALTER TABLE release DROP CONSTRAINT no")
+
+
+def test_a_package_that_is_removed_meanwhile_is_recorded_anew(
+    graph: GraphDatabase, recorded: Recorded
+) -> None:
+    """The row is removed after it was read and before it is locked."""
+    ask(graph, "INSERT INTO package (ecosystem, name) VALUES ('pypi', 'a') RETURNING id")
+    with graph.migration_connection() as other:
+        other.execute("DELETE FROM package")
+        with pytest.MonkeyPatch.context() as patch:
+            original = release_writer._Writer._add_parents
+
+            def removed_first(writer: Any, places: Any) -> None:
+                other.commit()
+                original(writer, places)
+
+            patch.setattr(release_writer._Writer, "_add_parents", removed_first)
+            graph.releases.record([ReleaseRecord("a", "1.0")])
+
+    assert [table for table, _ in recorded(graph)] == ["package", "release"]
+
+
+def test_a_cached_answer_is_dropped(graph: GraphDatabase) -> None:
+    assert graph._cached("x", (), lambda: 1) == 1
+    graph.releases.record([RELEASE])
+
+    assert graph._cached("x", (), lambda: 2) == 2
+
+
+def test_a_server_that_goes_away_leaves_nothing_behind(
+    graph: GraphDatabase, recorded: Recorded
+) -> None:
+    with graph.migration_connection() as connection:
+        record_releases(connection, [RELEASE])
+        ask(graph, f"SELECT pg_terminate_backend({connection.info.backend_pid}, 5000)")
+        with pytest.raises(psycopg.OperationalError):
+            connection.execute("SELECT 1")
+
+    assert recorded(graph) == []
