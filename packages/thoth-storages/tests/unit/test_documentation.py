@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import inspect
 import re
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -58,3 +61,26 @@ def test_every_variable_is_documented() -> None:
     variables |= {f"KNOWLEDGE_GRAPH_{part}" for part in re.findall(r'prefix \+ "(\w+)"', source)}
     assert len(variables) == 14
     assert variables - named_in_the_reference() == set()
+
+
+PACKAGES = (
+    "^(package|package_index|release|release_metadata|release_change|artifact|requirement"
+    "|dependency)$"
+)
+
+
+@pytest.mark.parametrize(
+    ("drawing", "options"),
+    [("schema.svg", []), ("schema-packages.svg", ["--include", PACKAGES])],
+)
+def test_the_drawings_show_the_schema_as_it_is(
+    drawing: str, options: list[str], tmp_path: Path
+) -> None:
+    assert REFERENCE is not None
+    drawn = tmp_path / drawing
+    command = [sys.executable, "-m", "thoth.storages", "generate-schema", *options]
+    subprocess.run([*command, str(drawn)], check=True, capture_output=True, timeout=60)
+    kept = REFERENCE.parent / "images" / drawing
+    assert kept.read_text() == drawn.read_text(), (
+        f"draw it anew: {shlex.join([*command[1:], str(kept)])}"
+    )
