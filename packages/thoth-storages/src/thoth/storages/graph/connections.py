@@ -55,7 +55,8 @@ _SESSION = {
     "keepalives_count": 3,
     "tcp_user_timeout": 60_000,
     "options": (
-        f"-c TimeZone=UTC -c statement_timeout={STATEMENT_SECONDS}s -c lock_timeout={LOCK_SECONDS}s"
+        # Compiling a statement (JIT) takes longer than any of ours runs.
+        f"-c TimeZone=UTC -c jit=off -c statement_timeout={STATEMENT_SECONDS}s -c lock_timeout={LOCK_SECONDS}s"
         f" -c idle_in_transaction_session_timeout={STATEMENT_SECONDS}s"
     ),
 }
