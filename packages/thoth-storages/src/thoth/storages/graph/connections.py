@@ -56,7 +56,8 @@ _SESSION = {
     "tcp_user_timeout": 60_000,
     "options": (
         # Compiling a statement (JIT) takes longer than any of ours runs.
-        f"-c TimeZone=UTC -c jit=off -c statement_timeout={STATEMENT_SECONDS}s -c lock_timeout={LOCK_SECONDS}s"
+        "-c TimeZone=UTC -c jit=off"
+        f" -c statement_timeout={STATEMENT_SECONDS}s -c lock_timeout={LOCK_SECONDS}s"
         f" -c idle_in_transaction_session_timeout={STATEMENT_SECONDS}s"
     ),
 }
