@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -83,7 +84,7 @@ def splits(draw: st.DrawFn) -> tuple[list[ReleaseRecord], list[list[ReleaseRecor
     shuffled = draw(st.permutations(records + draw(st.lists(st.sampled_from(records), max_size=3))))
     cuts = sorted(draw(st.lists(st.integers(0, len(shuffled)), max_size=3)))
     bounds = [0, *cuts, len(shuffled)]
-    return records, [shuffled[a:b] for a, b in zip(bounds, bounds[1:], strict=False)]
+    return records, [shuffled[a:b] for a, b in pairwise(bounds)]
 
 
 @settings(
@@ -118,6 +119,7 @@ artifacts = st.builds(ArtifactRecord, names, hashes).filter(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(artifacts)))
 def test_artifacts_of_a_release_never_repeat_and_are_never_lost(
     steps: list[list[ArtifactRecord]],
@@ -140,6 +142,7 @@ def test_artifacts_of_a_release_never_repeat_and_are_never_lost(
     assert {key for key in given_keys if None not in key} <= set(keys)
 
 
+@settings(deadline=None)
 @given(st.one_of(st.text(), st.from_regex(r"[a-z]+[ \[\](<>=!~;]*.*")))
 def test_every_requirement_that_names_a_package_has_a_row(text: str) -> None:
     requirement = read_requirement(text)
