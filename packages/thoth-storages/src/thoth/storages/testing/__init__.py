@@ -1,7 +1,7 @@
 """Helpers for tests of what builds on Thoth Storages; they need no test framework.
 
 `servers` lends real databases, `twins` keeps records in memory, `contracts` are the test suites
-that every store passes, the twins included.
+that every store passes, the twins included. `solver_documents` makes documents to sync.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from thoth.storages.testing.servers import (
     temporary_database,
     temporary_settings,
 )
+from thoth.storages.testing.solver_documents import solver_document, solver_documents
 from thoth.storages.testing.twins import InMemoryArtifactMetadata, InMemoryPages
 from thoth.storages.testing.validation_contract import ValidationStoreContract
 from thoth.storages.testing.validation_twin import InMemoryValidations
@@ -25,6 +26,8 @@ __all__ = [
     "PageStoreContract",
     "ValidationStoreContract",
     "empty_database",
+    "solver_document",
+    "solver_documents",
     "temporary_data_dir",
     "temporary_database",
     "temporary_settings",
