@@ -172,7 +172,7 @@ def _fitted(value: Any, column: Column[Any]) -> Any:
     Numbers given as texts are read, since parameters come from environment variables; a number in a
     column of text is written out.
     """
-    from sqlalchemy import JSON, BigInteger, Boolean, Integer, Numeric, SmallInteger, String
+    from sqlalchemy import JSON, BigInteger, Boolean, Float, Integer, Numeric, SmallInteger, String
 
     kind = column.type
     if isinstance(kind, Boolean):
@@ -180,7 +180,7 @@ def _fitted(value: Any, column: Column[Any]) -> Any:
     if isinstance(kind, Integer):
         small, big = isinstance(kind, SmallInteger), isinstance(kind, BigInteger)
         return _whole(value, 15 if small else 63 if big else 31)
-    if isinstance(kind, Numeric):
+    if isinstance(kind, Float | Numeric):
         return _float(value)
     if isinstance(kind, String):
         return _text(value, min(kind.length or _MAX_TEXT_CHARACTERS, _MAX_TEXT_CHARACTERS))

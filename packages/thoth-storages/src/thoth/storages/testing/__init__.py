@@ -1,12 +1,17 @@
 """Helpers for tests of what builds on Thoth Storages; they need no test framework.
 
 `servers` lends real databases, `twins` keeps records in memory, `contracts` are the test suites
-that every store passes, the twins included. `solver_documents` makes documents to sync.
+that every store passes, the twins included. `solver_documents` and
+`inspection_documents` make documents to sync.
 """
 
 from __future__ import annotations
 
 from thoth.storages.testing.contracts import ArtifactMetadataStoreContract, PageStoreContract
+from thoth.storages.testing.inspection_documents import (
+    dependency_monkey_document,
+    inspection_document,
+)
 from thoth.storages.testing.servers import (
     empty_database,
     temporary_data_dir,
@@ -25,7 +30,9 @@ __all__ = [
     "InMemoryValidations",
     "PageStoreContract",
     "ValidationStoreContract",
+    "dependency_monkey_document",
     "empty_database",
+    "inspection_document",
     "solver_document",
     "solver_documents",
     "temporary_data_dir",

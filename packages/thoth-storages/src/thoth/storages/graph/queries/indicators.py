@@ -22,12 +22,13 @@ _TABLES = """
 _COUNT = sql.SQL("SELECT {name}, count(*) FROM {table} WHERE component = %(component)s")
 # Skips from one component to the next along the index on them.
 _COMPONENTS = sql.SQL(
-    "(WITH RECURSIVE component AS ("
-    "   (SELECT component AS name FROM {table} ORDER BY component LIMIT 1)"
+    "(WITH RECURSIVE next_component AS ("
+    "   (SELECT own.component AS value FROM {table} AS own ORDER BY 1 LIMIT 1)"
     "   UNION ALL"
-    "   SELECT (SELECT component FROM {table} WHERE component > name ORDER BY component LIMIT 1)"
-    "     FROM component WHERE name IS NOT NULL)"
-    " SELECT name FROM component WHERE name <> '')"
+    "   SELECT (SELECT own.component FROM {table} AS own"
+    "            WHERE own.component > next_component.value ORDER BY 1 LIMIT 1)"
+    "     FROM next_component WHERE next_component.value IS NOT NULL)"
+    " SELECT value FROM next_component WHERE value <> '')"
 )
 
 
