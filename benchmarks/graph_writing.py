@@ -1,0 +1,128 @@
+"""Releases and dependencies of the snapshot into an empty graph and into a full one, and raw COPY.
+
+COPY reads prepared text into tables of the same columns, without indexes and constraints. Every
+round does all three, one after the other; the table shows medians. Embedded server, unix socket.
+
+    uv run --group benchmark python benchmarks/graph_writing.py [--rounds 5]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import time
+from dataclasses import dataclass, field
+
+from snapshot import dense
+
+from thoth.storages import GraphDatabase, ReleaseRecord
+from thoth.storages.testing import temporary_settings
+
+TABLES = ("package_index", "package", "requirement", "release", "dependency")
+
+
+@dataclass
+class Times:
+    copy: list[float] = field(default_factory=list)
+    empty: list[float] = field(default_factory=list)
+    full: list[float] = field(default_factory=list)
+
+
+def figure(graph: GraphDatabase, statement: str) -> int:
+    with graph.migration_connection() as connection:
+        row = connection.execute(statement).fetchone()
+    return int(row[0]) if row else 0
+
+
+def written(graph: GraphDatabase) -> int:
+    """Rows inserted, updated and deleted so far, and dead ones, in all tables."""
+    time.sleep(1.2)  # Sessions report their figures once a second.
+    counters = "n_tup_ins + n_tup_upd + n_tup_del + n_dead_tup"
+    return figure(graph, f"SELECT sum({counters}) FROM pg_stat_user_tables")
+
+
+def seconds(graph: GraphDatabase, records: list[ReleaseRecord]) -> float:
+    begin = time.perf_counter()
+    graph.releases.record(records)
+    return time.perf_counter() - begin
+
+
+def copy_seconds(graph: GraphDatabase, prepared: dict[str, bytes]) -> float:
+    with graph.migration_connection() as connection:
+        for table in TABLES:
+            connection.execute(f"DROP TABLE IF EXISTS bare_{table}")
+            connection.execute(f"CREATE TABLE bare_{table} (LIKE {table})")
+        connection.execute("COMMIT")
+        begin = time.perf_counter()
+        with connection.cursor() as cursor:
+            for table, data in prepared.items():
+                with cursor.copy(f"COPY bare_{table} FROM STDIN") as copy:
+                    copy.write(data)
+        connection.commit()
+        return time.perf_counter() - begin
+
+
+def prepare(graph: GraphDatabase) -> dict[str, bytes]:
+    prepared = {}
+    with graph.migration_connection() as connection, connection.cursor() as cursor:
+        for table in TABLES:
+            with cursor.copy(f"COPY {table} TO STDOUT") as copy:
+                prepared[table] = b"".join(bytes(part) for part in copy)
+    return prepared
+
+
+def measure(title: str, records: list[ReleaseRecord], rounds: int) -> None:
+    times = Times()
+    rewritten = 0
+    with temporary_settings() as settings, GraphDatabase(settings) as graph:
+        graph.initialize_schema()
+        graph.releases.record(records)
+        prepared = prepare(graph)
+        rows = {table: figure(graph, f"SELECT count(*) FROM {table}") for table in TABLES}
+        for _ in range(rounds):
+            with graph.migration_connection() as connection:
+                connection.execute(f"TRUNCATE {', '.join(TABLES)} CASCADE")
+            figure(graph, "SELECT 1 FROM pg_stat_force_next_flush()")
+            with graph.migration_connection() as connection:
+                connection.autocommit = True
+                connection.execute("CHECKPOINT")
+            times.copy.append(copy_seconds(graph, prepared))
+            times.empty.append(seconds(graph, records))
+            before = written(graph)
+            times.full.append(seconds(graph, records))
+            rewritten = max(rewritten, written(graph) - before)
+        dead = figure(graph, "SELECT sum(pg_stat_get_dead_tuples(oid)) FROM pg_class")
+        sizes = {
+            table: figure(graph, f"SELECT pg_total_relation_size('{table}')") for table in TABLES
+        }
+    total = sum(rows.values())
+    raw = statistics.median(times.copy)
+    print(f"\n{title}: {rows['release']:,} releases, {rows['dependency']:,} dependencies")
+    print("\n| what | s | rows/s | of COPY |\n|---|---|---|---|")
+    for name, values in (
+        ("COPY", times.copy),
+        ("empty graph", times.empty),
+        ("full graph", times.full),
+    ):
+        median = statistics.median(values)
+        print(f"| {name} | {median:.2f} | {total / median:,.0f} | {raw / median:.0%} |")
+    print(f"\nSecond time: {rewritten} rows written; dead rows in all tables: {dead}.")
+    print(
+        f"{sizes['dependency'] / rows['dependency']:.0f} bytes a dependency row with its indexes, "
+        f"{sizes['release'] / rows['release']:.0f} a release; "
+        f"{sum(sizes.values()) / 2**20:.0f} MB in all."
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    rounds = parser.parse_args().rounds
+    print(f"Load before: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+    measure("What no extra asks for", dense(extras=False), rounds)
+    measure("All that is declared", dense(), rounds)
+
+
+if __name__ == "__main__":
+    main()
