@@ -81,6 +81,5 @@ def test_the_drawings_show_the_schema_as_it_is(
     command = [sys.executable, "-m", "thoth.storages", "generate-schema", *options]
     subprocess.run([*command, str(drawn)], check=True, capture_output=True, timeout=60)
     kept = REFERENCE.parent / "images" / drawing
-    assert kept.read_text() == drawn.read_text(), (
-        f"draw it anew: {shlex.join([*command[1:], str(kept)])}"
-    )
+    anew = shlex.join([*command[1:], str(kept)])
+    assert kept.read_text() == drawn.read_text(), f"draw it anew: python {anew}"

@@ -112,8 +112,8 @@ def fill(graph: GraphDatabase, url: str) -> None:
                 INSERT INTO software_stack
                        (stack_lock_id, is_external, recorded_at, software_stack_type)
                 SELECT id, true, now(), 'USER' FROM lock RETURNING id)
-            INSERT INTO inspection (software_stack_id, document_id, state)
-            SELECT id, %(url)s, 'pending' FROM stack
+            INSERT INTO inspection (software_stack_id, document_id, batch_size)
+            SELECT id, %(url)s, 1 FROM stack
             """,
             {"url": url, "release": release},
         )

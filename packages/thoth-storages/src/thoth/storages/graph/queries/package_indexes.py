@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from thoth.storages.exceptions import NotFoundError
 from thoth.storages.graph.queries import arguments
 from thoth.storages.graph.queries.family import ECOSYSTEM, QueryFamily
-from thoth.storages.graph.queries.releases import in_transaction
+from thoth.storages.graph.queries.transactions import in_transaction
 
 if TYPE_CHECKING:
     from thoth.storages.graph.connections import Connection
