@@ -152,11 +152,9 @@ def test_the_stacks_that_contain_a_release(known: GraphDatabase) -> None:
             SELECT id, false, now(), 'ADVISED' FROM lock
             """
         )
-    (stack,) = known.get_python_package_version_software_stacks_all("base", "1", PYPI)
+    (stack,) = known.get_python_software_stacks_all("base", "1", PYPI)
     assert stack["software_stack_type"] == "ADVISED"
     assert stack["os_name"] is None
     assert stack["requirements"] is None
     known.releases.record([release("alone", "1")])
-    assert known.get_python_package_version_software_stacks_all("alone", "1") == []
-    with pytest.raises(NotFoundError, match="alone 2"):
-        known.get_python_package_version_software_stacks_all("alone", "2")
+    assert known.get_python_software_stacks_all("alone", "1") == []

@@ -141,23 +141,6 @@ _ADMITTED_RELEASES = f"""
                AND coalesce(width_bucket(release.version_key, requirement.bounds) %% 2, 0) = 0)
      {RELEASE_ORDER}
 """  # noqa: S608
-# The software stacks whose lock contains one of some releases.
-_STACKS = f"""
-    SELECT software_stack.id, software_stack.software_stack_type, software_stack.is_external,
-           software_stack.recorded_at, environment.os_name, environment.os_version,
-           environment.python_version, stack_requirements.requirements
-      FROM software_stack
-      LEFT JOIN software_environment AS environment
-             ON environment.id = software_stack.software_environment_id
-      LEFT JOIN stack_requirements
-             ON stack_requirements.id = software_stack.stack_requirements_id
-     WHERE software_stack.stack_lock_id IN (
-            SELECT stack_lock_release.stack_lock_id
-              {RELEASES}
-              JOIN stack_lock_release ON stack_lock_release.release_id = release.id
-              {{where}})
-     ORDER BY software_stack.id {{part}}
-"""  # noqa: S608
 
 
 class DependentQueries(MarkerQueries):
@@ -314,42 +297,6 @@ class DependentQueries(MarkerQueries):
             if not any(markers.holds(marker, "") is True for marker in excluding)
         ]
         return compatible[start_offset:][:count]
-
-    def get_python_package_version_software_stacks_all(
-        self,
-        package_name: str,
-        package_version: str,
-        index_url: str | None = None,
-        *,
-        start_offset: int = 0,
-        count: int | None = DEFAULT_COUNT,
-    ) -> list[dict[str, Any]]:
-        """List the known software stacks whose lock contains a release, by their ids.
-
-        A record has `software_stack_id`, `software_stack_type`, `is_external`, `recorded_at`,
-        `os_name`, `os_version` and `python_version` of what the stack is for (None where that is
-        unknown), and `requirements`, the stack's own (None where only its lock is known). Raises
-        `NotFoundError` for an unknown release, `InvalidArgumentError`.
-        """
-        release = arguments.release(package_name, package_version, index_url)
-        conditions = release_conditions(*release.values())
-        where, part = conditions.where(), conditions.part(start_offset, count)
-        rows = self._rows(_STACKS.format(where=where, part=part), conditions.parameters)
-        if not rows and not self._value(f"SELECT EXISTS (SELECT {RELEASES} {where})", release):
-            raise unknown_release(release)
-        return _named(
-            (
-                "software_stack_id",
-                "software_stack_type",
-                "is_external",
-                "recorded_at",
-                "os_name",
-                "os_version",
-                "python_version",
-                "requirements",
-            ),
-            rows,
-        )
 
     def _required(self, name: str, version: str | None) -> dict[str, object]:
         """Return the parameters for a package that is required; raise where it is unknown."""

@@ -22,7 +22,8 @@ _CONTAINING = """
     SELECT encode(stack_lock.digest, 'hex'), encode(stack_requirements.digest, 'hex'),
            software_stack.software_stack_type, software_stack.is_external,
            nullif(software_environment.os_name, ''), nullif(software_environment.os_version, ''),
-           nullif(software_environment.python_version, ''), software_stack.recorded_at
+           nullif(software_environment.python_version, ''), software_stack.recorded_at,
+           stack_requirements.requirements
       FROM software_stack
       JOIN stack_lock ON stack_lock.id = software_stack.stack_lock_id
       LEFT JOIN stack_requirements ON stack_requirements.id = software_stack.stack_requirements_id
@@ -51,6 +52,7 @@ _NAMES = (
     "os_version",
     "python_version",
     "recorded_at",
+    "requirements",
 )
 
 
@@ -98,7 +100,8 @@ class StackQueries(QueryFamily):
         Ordered by when they were recorded. An entry has `lock_sha256` and `requirements_sha256`
         (hexadecimal, over their canonical forms; None without requirements),
         `software_stack_type`, `is_external`, `os_name`, `os_version`, `python_version` (None where
-        nobody said) and `recorded_at`. Raises `InvalidArgumentError`.
+        nobody said), `recorded_at`, and `requirements`, the stack's own (None where only its lock
+        is known). Raises `InvalidArgumentError`.
         """
         conditions = Conditions(
             ecosystem=ECOSYSTEM,
