@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from thoth.storages import GraphDatabase
-from thoth.storages.testing import empty_database, temporary_database
+from thoth.storages.testing import empty_database
+from thoth.storages.testing.fixtures import empty_settings, server_parameters
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,21 +16,11 @@ if TYPE_CHECKING:
     from thoth.storages import StoragesSettings
     from thoth.storages.graph.connections import ConnectionParameters
 
+__all__ = ["empty_graph", "empty_settings", "graph", "server_parameters"]
+
 EMPTY = """
     TRUNCATE package_index, page, artifact_metadata, result, validation_job, validation
 """
-
-
-@pytest.fixture(scope="session")
-def server_parameters() -> Iterator[ConnectionParameters]:
-    with temporary_database() as parameters:
-        yield parameters
-
-
-@pytest.fixture
-def empty_settings(server_parameters: ConnectionParameters) -> Iterator[StoragesSettings]:
-    with empty_database(server_parameters) as settings:
-        yield settings
 
 
 @pytest.fixture
