@@ -161,7 +161,7 @@ def test_serve_runs_everything_and_ends_cleanly():
             assert time.monotonic() < until, shown
             time.sleep(0.05)
         assert 'thoth_jobs{phase="pending"} 0.0' in shown
-        for outcome in ("resolved", "conflict"):
+        for outcome in ("resolved", "version_not_found"):
             labels = f'{{ecosystem="pypi",phase="succeeded",reason="{outcome}"}}'
             assert f"thoth_jobs_finished_total{labels} 1.0" in shown
 
