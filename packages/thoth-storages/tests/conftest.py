@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from thoth.storages import GraphDatabase
-from thoth.storages.testing import empty_database, temporary_database
+from thoth.storages.testing import empty_database
+from thoth.storages.testing.fixtures import empty_settings, server_parameters
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from thoth.storages import StoragesSettings
     from thoth.storages.graph.connections import ConnectionParameters
+
+__all__ = ["empty_graph", "empty_settings", "graph", "server_parameters"]
 
 # Much faster than TRUNCATE where tables are nearly empty; in any order, since nothing is left over.
 EMPTY = """
@@ -24,18 +27,6 @@ EMPTY = """
         LOOP EXECUTE format('DELETE FROM %I', name); END LOOP;
     END $$
 """
-
-
-@pytest.fixture(scope="session")
-def server_parameters() -> Iterator[ConnectionParameters]:
-    with temporary_database() as parameters:
-        yield parameters
-
-
-@pytest.fixture
-def empty_settings(server_parameters: ConnectionParameters) -> Iterator[StoragesSettings]:
-    with empty_database(server_parameters) as settings:
-        yield settings
 
 
 @pytest.fixture

@@ -103,5 +103,5 @@ def test_every_variable_is_in_the_reference():
 
     Settings.from_environment(Environment())
     text = reference.read_text(encoding="utf-8")
-    assert len(asked) == 7
+    assert len(asked) == 9
     assert [name for name in asked if f"`{name}`" not in text] == []

@@ -49,7 +49,7 @@ class Site:
             fast_path=FastPath([("index", INDEX)], self.facts),
         )
 
-    async def application(self, _: AsyncExitStack) -> Any:
+    def application(self) -> Any:
         index = NamedIndex("index", INDEX, InMemoryIndex({"six": {"1.17.0": []}}, url=INDEX))
         return create_app(
             self.service(),
@@ -67,7 +67,11 @@ class Site:
 def site(running: Callable[..., AbstractContextManager[str]]) -> Iterator[Site]:
     """A service whose store is shared by the tests of a module."""
     made = Site()
-    with running(made.application) as made.url:
+
+    async def build(_: AsyncExitStack) -> Any:
+        return made.application()
+
+    with running(build) as made.url:
         yield made
 
 

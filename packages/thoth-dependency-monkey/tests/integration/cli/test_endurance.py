@@ -299,11 +299,13 @@ def eventually(condition: Any, what: str) -> None:
         time.sleep(0.1)
 
 
-def listed(http: httpx2.Client) -> list[str]:
-    """Return the ids of all validations, page by page."""
+def listed(http: httpx2.Client) -> list[str] | None:
+    """Return the ids of all validations, page by page; None where the database is away."""
     ids, url = [], f"{BASE}?limit=200"
     while True:
         page = http.get(url)
+        if page.status_code == 503:
+            return None
         assert page.status_code == 200
         ids += [each["id"] for each in page.json()]
         following = page.headers.get("link")
@@ -402,13 +404,16 @@ def settle(
 ) -> dict[str, Any]:
     """Wait until all is answered, and check all of it. Returns figures."""
 
+    found: list[str] = []
+
     def all_concluded() -> bool:
+        nonlocal found
         manager.keep()
-        found = listed(http)
-        return all(clients.look(http, each) for each in found)
+        now = listed(http)
+        found = now or []
+        return now is not None and all(clients.look(http, each) for each in now)
 
     eventually(all_concluded, "every validation is concluded")
-    found = listed(http)
     assert len(found) == len(set(found))
     assert set(clients.accepted) <= set(found), "an accepted validation is lost"
     for validation_id, stack in clients.accepted.items():

@@ -18,28 +18,22 @@ from thoth.dependency_monkey.jobs.executors import InlineExecutor
 from thoth.dependency_monkey.jobs.queue import install_queue
 from thoth.dependency_monkey.jobs.worker import Worker, WorkerLimits
 from thoth.storages import GraphDatabase
-from thoth.storages.testing import empty_database, temporary_database
+from thoth.storages.testing.fixtures import empty_settings, server_parameters
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from thoth.dependency_monkey.jobs.executors import Executor
     from thoth.storages import StoragesSettings
-    from thoth.storages.graph.connections import ConnectionParameters
+
+__all__ = ["empty_settings", "server_parameters"]
 
 WORKER = Path(__file__).with_name("worker_process.py")
 
 
-@pytest.fixture(scope="module")
-def server_parameters() -> Iterator[ConnectionParameters]:
-    with temporary_database() as parameters:
-        yield parameters
-
-
 @pytest.fixture
-def settings(server_parameters: ConnectionParameters) -> Iterator[StoragesSettings]:
-    with empty_database(server_parameters) as settings:
-        yield settings
+def settings(empty_settings: StoragesSettings) -> StoragesSettings:
+    return empty_settings
 
 
 @pytest.fixture

@@ -220,7 +220,9 @@ def test_what_needs_a_build_is_not_asked_for_twice() -> None:
         file = await read_through.file("default", "six", "six-1.0.tar.gz")
         assert file is not None
         for _ in range(2):
-            assert (await read_through.metadata(file, whole=True)).needs_build
+            found = await read_through.metadata_file(file)
+            assert not isinstance(found, bytes)
+            assert found.needs_build
             await asyncio.sleep(0.02)
 
     use(work, index)
@@ -241,8 +243,9 @@ def test_the_whole_file_is_fetched_where_only_its_facts_are_known() -> None:
         file = await read_through.file("default", "six", WHEEL)
         assert file is not None
         for _ in range(2):
-            whole = await read_through.metadata(file, whole=True)
-            assert b"Requires-Dist: idna" in whole.content
+            whole = await read_through.metadata_file(file)
+            assert isinstance(whole, bytes)
+            assert b"Requires-Dist: idna" in whole
             await asyncio.sleep(0.02)
 
     use(work, index, store=store)

@@ -60,7 +60,7 @@ _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,198}[A-Za-z0-9])?")
 _MAX_AGE = re.compile(r"(?:^|[,\s])max-age=([0-9]{1,9})")
 _URL_CHARACTERS = "%:/?#[]@!$&'()*+,;="
 """Reserved ones (RFC 3986), and what is encoded already: everything else must become ASCII."""
-_RENDERING = 1
+_RENDERING = 2
 """Counts the ways in which pages have been written: part of their entity tags."""
 
 _Request = Request[Any, Any, Any]
@@ -124,15 +124,15 @@ def read_through_routes(read_through: ReadThrough) -> list[HTTPRouteHandler]:
                 return Response(b"", status_code=HTTPStatus.FOUND, headers={"location": location})
             if wants_facts:
                 return await _told(_metadata_fact(read_through, file))
-            metadata = await read_through.metadata(file, whole=True)
+            metadata = await read_through.metadata_file(file)
         except UndecidedError as error:
             if wants_facts:
                 return _fact(NoFact(error.reason, error.detail))
             raise _bad_gateway(error) from error
-        if metadata.facts is None:
+        if not isinstance(metadata, bytes):
             raise _not_found(f"there is no metadata: {metadata.opaque}", "Use another release.")
         return Response(
-            metadata.content,
+            metadata,
             media_type="text/plain",
             headers={"cache-control": f"max-age={read_through.max_age:.0f}"},
         )

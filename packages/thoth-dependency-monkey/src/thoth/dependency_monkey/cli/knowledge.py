@@ -11,7 +11,6 @@ from thoth.storages import GraphDatabase
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import TracebackType
 
     from thoth.dependency_monkey.ecosystems.pypi.facts import Metadata, Page
 
@@ -38,12 +37,7 @@ class Knowledge:
             self._opened.result()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Close the graph."""
         if kind is None or not issubclass(kind, KeyboardInterrupt):
             self._thread.join()

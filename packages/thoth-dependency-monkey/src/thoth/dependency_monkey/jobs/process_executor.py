@@ -259,7 +259,8 @@ class _Run:
         if code in (EXIT_CONCLUSION, EXIT_UNDECIDED):
             return self._reported(code, log)
         if code == EXIT_MALFORMED:
-            return settled_failure(log, self._summary("refused the request as malformed"))
+            text = f"ended with exit code {code}: it refused the request as malformed"
+            return settled_failure(log, self._summary(text))
         if code == -signal.SIGXCPU:
             text = f"killed, since it used more than {self._limits.cpu_seconds} s of processor time"
             return self._failed(Reason.LIMIT_EXCEEDED, text, log)

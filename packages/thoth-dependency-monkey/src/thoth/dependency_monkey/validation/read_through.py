@@ -161,20 +161,30 @@ class ReadThrough:
                 return ServedFile(page, page.facts.versions[position], artifact)
         return None
 
-    async def metadata(self, file: ServedFile, *, whole: bool = False) -> Metadata:
-        """Return the core metadata of a file: with `whole`, with its `content`.
+    async def metadata(self, file: ServedFile) -> Metadata:
+        """Return what the core metadata of a file says, perhaps without its `content`.
 
         Raises `UndecidedError` and what the store raises.
         """
         key = metadata_key(file.page.index_url, file.artifact)
         known = (await self._in_thread(partial(self._store.metadata, [key]))).get(key)
         if known is not None and self._still_holds(known, key):
-            if not whole or known.facts is None:
-                return known
-            content = await self._in_thread(partial(self._store.metadata_file, key))
-            if content is not None:
-                return replace(known, content=content)
+            return known
         return await self._shared(("metadata", key), self._fetch_metadata(file, key))
+
+    async def metadata_file(self, file: ServedFile) -> bytes | Metadata:
+        """Return the core metadata file of a file as it is, or why there is none.
+
+        Raises `UndecidedError` and what the store raises.
+        """
+        key = metadata_key(file.page.index_url, file.artifact)
+        content = await self._in_thread(partial(self._store.metadata_file, key))
+        if content is not None:
+            return content
+        known = (await self._in_thread(partial(self._store.metadata, [key]))).get(key)
+        if known is None or known.facts is not None or not self._still_holds(known, key):
+            known = await self._shared(("metadata", key), self._fetch_metadata(file, key))
+        return known if known.facts is None else known.content
 
     # -- pages ---------------------------------------------------------------------------------
 

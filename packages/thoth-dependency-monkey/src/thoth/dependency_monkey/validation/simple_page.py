@@ -7,7 +7,7 @@ whoever wants the file itself is sent on to the real one.
 from __future__ import annotations
 
 import html
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 JSON_TYPE = "application/vnd.pypi.simple.v1+json"
 HTML_TYPE = "application/vnd.pypi.simple.v1+html"
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def files_of(page: Page, before: datetime | None = None) -> Iterator[tuple[str, Artifact]]:
@@ -42,13 +44,13 @@ def files_of(page: Page, before: datetime | None = None) -> Iterator[tuple[str, 
 
 def json_page(page: Page, before: datetime | None = None) -> bytes:
     """Return the page as JSON (PEP 691), with sizes, upload times and versions (PEP 700)."""
-    files: list[dict[str, Any]] = []
+    files: list[_File] = []
     versions: dict[str, None] = {}
     for version, artifact in files_of(page, before):
         versions[version] = None
         files.append(_json_file(page.package, artifact))
     # PEP 700 demands a size of every file.
-    extended = all("size" in file for file in files)
+    extended = all(file.size is not None for file in files)
     document: dict[str, Any] = {
         "meta": {"api-version": "1.1" if extended else "1.0"},
         "name": page.package,
@@ -77,24 +79,30 @@ def _url(package: str, artifact: Artifact) -> str:
     return f"../../files/{package}/{quote(artifact.filename, safe='')}"
 
 
-def _json_file(package: str, artifact: Artifact) -> dict[str, Any]:
-    file: dict[str, Any] = {
-        "filename": artifact.filename,
-        "url": _url(package, artifact),
-        "hashes": {} if artifact.sha256 is None else {"sha256": artifact.sha256},
-        "yanked": False if artifact.yanked is None else artifact.yanked or True,
-    }
-    if artifact.requires_python is not None:
-        file["requires-python"] = artifact.requires_python
-    if artifact.size is not None:
-        file["size"] = artifact.size
-    if artifact.uploaded is not None:
-        moment = datetime.fromtimestamp(artifact.uploaded, UTC)
-        file["upload-time"] = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
-    if _has_metadata(artifact):
-        known = artifact.metadata_sha256
-        file["core-metadata"] = {"sha256": known} if known else True
-    return file
+class _File(msgspec.Struct, rename="kebab", omit_defaults=True, gc=False):
+    filename: str
+    url: str
+    hashes: dict[str, str]
+    yanked: bool | str
+    requires_python: str | None = None
+    size: int | None = None
+    upload_time: datetime | None = None
+    core_metadata: dict[str, str] | bool | None = None
+
+
+def _json_file(package: str, artifact: Artifact) -> _File:
+    known = artifact.metadata_sha256
+    return _File(
+        artifact.filename,
+        _url(package, artifact),
+        {} if artifact.sha256 is None else {"sha256": artifact.sha256},
+        False if artifact.yanked is None else artifact.yanked or True,
+        artifact.requires_python,
+        artifact.size,
+        # Twice as fast as asking `datetime.fromtimestamp`.
+        None if artifact.uploaded is None else _EPOCH + timedelta(seconds=int(artifact.uploaded)),
+        ({"sha256": known} if known else True) if _has_metadata(artifact) else None,
+    )
 
 
 def _link(package: str, artifact: Artifact) -> str:

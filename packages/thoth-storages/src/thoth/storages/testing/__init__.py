@@ -1,4 +1,4 @@
-"""Helpers for tests of what builds on Thoth Storages; they need no test framework.
+"""Helpers for tests of what builds on Thoth Storages; only `fixtures` needs a framework, pytest.
 
 `servers` lends real databases, `twins` keeps records in memory, `contracts` are the test suites
 that every store passes, the twins included. `solver_documents` and

@@ -1,0 +1,9 @@
+"""What holds for every test of the repository."""
+
+from __future__ import annotations
+
+from hypothesis import HealthCheck, settings
+
+# How long an example takes depends on what else the machine does: no test is timed.
+settings.register_profile("thoth", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("thoth")
