@@ -246,7 +246,7 @@ class GraphDatabase(
             return pool.open(autocommit=False)
 
     def stats(self) -> dict[str, int | float]:
-        """Return how many connections and statements there were, their time, and the cache's use."""
+        """Return counts of connections, statements and answers kept, and the statements' time."""
         return {
             **self._statistics.as_dict(),
             "cache_entries": len(self._cache),
