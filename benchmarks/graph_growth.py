@@ -3,12 +3,13 @@
 The synthetic graph has 1 million releases and 10 million dependencies. It is made of copies of the
 snapshot, so that releases per package, dependencies per release, requirements shared by releases
 and the popularity of packages are those of the real one. In a copy, a package keeps all of its
-requirements or only those that no extra asks for, so that there are ten a release in the mean; every
-other requirement leads to the original package, which makes popular packages as popular as they
-would be, and the others stay within the copy.
+requirements or only those that no extra asks for, so that there are ten a release in the mean;
+every other requirement leads to the original package, which makes popular packages as popular as
+they would be, and the others stay within the copy.
 
-It is written with `graph.releases.record`, a copy at a time, while the table of dependencies has no
-indexes; they are made at the end. Embedded server; takes some minutes and 2 GB of disk.
+It is written with `graph.releases.record`, a copy at a time, while the tables of releases and
+dependencies have no indexes but the one that foreign keys need; the others are made at the end.
+Embedded server; takes some minutes and 2 GB of disk.
 
     uv run --group benchmark python benchmarks/graph_growth.py [--copies 26] [--repeat 300]
 """
@@ -78,7 +79,7 @@ def load(graph: GraphDatabase, copies: int) -> tuple[float, float]:
     whole, plain = dense(artifacts=True), dense(extras=False, artifacts=True)
     spent = 0.0
     with graph.migration_connection() as connection:
-        definitions = connection.execute(INDEX_DEFINITIONS).fetchall()
+        definitions = connection.execute(INDEX_DEFINITIONS, {}).fetchall()
         for remove, _ in definitions:
             connection.execute(remove)
         connection.commit()

@@ -92,7 +92,7 @@ def measure(title: str, records: list[ReleaseRecord], rounds: int) -> None:
             before = written(graph)
             times.full.append(seconds(graph, records))
             rewritten = max(rewritten, written(graph) - before)
-        dead = figure(graph, "SELECT sum(pg_stat_get_dead_tuples(oid)) FROM pg_class")
+        dead = figure(graph, "SELECT sum(n_dead_tup) FROM pg_stat_user_tables")
         sizes = {
             table: figure(graph, f"SELECT pg_total_relation_size('{table}')") for table in TABLES
         }

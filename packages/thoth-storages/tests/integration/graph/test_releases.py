@@ -376,7 +376,7 @@ def test_dependencies_of_an_empty_graph_get_the_indexes_that_the_schema_has(
     definitions = (
         "SELECT pg_get_indexdef(indexrelid), conname, pg_get_constraintdef(pg_constraint.oid)"
         " FROM pg_index LEFT JOIN pg_constraint ON conindid = indexrelid"
-        " WHERE indrelid = 'dependency'::regclass ORDER BY 1"
+        " WHERE indrelid IN ('release'::regclass, 'dependency'::regclass) ORDER BY 1, 2"
     )
     before = ask(empty_graph, definitions)
     names = (

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import struct
 from array import array
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar
 
 from psycopg.adapt import Dumper
 from psycopg.pq import Format
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from psycopg import Connection
 
@@ -24,8 +25,9 @@ COPY_TRAILER = b"\xff\xff"
 
 _NULL = b"\xff\xff\xff\xff"
 _LENGTH = struct.Struct(">i").pack
-_LENGTHS = [_LENGTH(length) for length in range(256)]
-_BYTEA, _INT4, _TEXT = 17, 23, 25
+_TIME = struct.Struct(">iq").pack
+_BYTEA, _INT4, _TEXT, _TIMESTAMPTZ = 17, 23, 25, 1184
+_EPOCH, _MICROSECOND = datetime(2000, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 _ROW_OF_TWO, _INT4_FOLLOWS = b"\0\2\0\0\0\4", b"\0\0\0\4"
 
 
@@ -47,6 +49,12 @@ class PackedTexts(Packed):
     __slots__ = ()
 
 
+class PackedTimes(Packed):
+    """A column of timestamptz, null where it is None."""
+
+    __slots__ = ()
+
+
 class PackedBytes(Packed):
     """A column of bytea, null where it is None."""
 
@@ -58,18 +66,36 @@ def integers(values: Sequence[int]) -> PackedIntegers:
     words = array("i", [4]) * (2 * len(values))
     words[1::2] = array("i", values)
     words.byteswap()
-    return PackedIntegers(_header(len(values), _INT4, nulls=False) + words.tobytes())
+    return PackedIntegers(_header(len(values), _INT4) + words.tobytes())
 
 
 def texts(values: Sequence[str | None]) -> PackedTexts:
-    """Pack texts."""
-    encoded = [None if value is None else value.encode() for value in values]
-    return PackedTexts(_header(len(encoded), _TEXT, nulls=True) + _elements(encoded))
+    """Pack texts, many of which may be the same."""
+    elements = _TextElements()
+    return PackedTexts(_array(_TEXT, [elements[value] for value in values]))
 
 
 def blobs(values: Sequence[bytes | None]) -> PackedBytes:
     """Pack bytes."""
-    return PackedBytes(_header(len(values), _BYTEA, nulls=True) + _elements(values))
+    return PackedBytes(
+        _array(
+            _BYTEA,
+            [_NULL if value is None else _LENGTH(len(value)) + value for value in values],
+        )
+    )
+
+
+def times(values: Sequence[datetime | None]) -> PackedTimes:
+    """Pack times with time zones."""
+    return PackedTimes(
+        _array(
+            _TIMESTAMPTZ,
+            [
+                _NULL if value is None else _TIME(8, (value - _EPOCH) // _MICROSECOND)
+                for value in values
+            ],
+        )
+    )
 
 
 def unpack_integers(sent: bytes) -> array[int]:
@@ -92,26 +118,32 @@ def pack_integer(value: int) -> bytes:
 
 def register(connection: Connection[tuple[object, ...]]) -> None:
     """Let a connection take packed arrays as parameters."""
-    for dumper in (_IntegersDumper, _TextsDumper, _BytesDumper):
+    for dumper in (_IntegersDumper, _TextsDumper, _BytesDumper, _TimesDumper):
         connection.adapters.register_dumper(dumper.packed, dumper)
 
 
-def _header(count: int, element: int, *, nulls: bool) -> bytes:
+class _TextElements(dict[str | None, bytes]):
+    """The elements of an array of texts, each distinct one made once."""
+
+    def __missing__(self, value: str | None) -> bytes:
+        if value is None:
+            element = _NULL
+        else:
+            encoded = value.encode()
+            element = _LENGTH(len(encoded)) + encoded
+        self[value] = element
+        return element
+
+
+def _array(element: int, elements: Sequence[bytes]) -> bytes:
+    return b"".join((_header(len(elements), element), *elements))
+
+
+def _header(count: int, element: int) -> bytes:
+    """Return the dimensions, whether there may be nulls, the type, the length, the first index."""
     if count == 0:
         return struct.pack(">iii", 0, 0, element)
-    return struct.pack(">iiiii", 1, nulls, element, count, 1)
-
-
-def _elements(values: Iterable[bytes | None]) -> bytes:
-    return b"".join(
-        [
-            _NULL
-            if value is None
-            else (_LENGTHS[len(value)] if len(value) < len(_LENGTHS) else _LENGTH(len(value)))
-            + value
-            for value in values
-        ]
-    )
+    return struct.pack(">iiiii", 1, 1, element, count, 1)
 
 
 class _PackedDumper(Dumper):
@@ -135,3 +167,8 @@ class _TextsDumper(_PackedDumper):
 class _BytesDumper(_PackedDumper):
     oid = 1001
     packed = PackedBytes
+
+
+class _TimesDumper(_PackedDumper):
+    oid = 1185
+    packed = PackedTimes

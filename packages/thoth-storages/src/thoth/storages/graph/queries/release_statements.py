@@ -55,7 +55,7 @@ _WANTED = """(
            nullif(flags >> 4, 0) = 2 AS provides_source_distro, yanked_reason, uploaded_at,
            requires_python, digest, version_key, place
       FROM unnest(%(package_ids)s::int[], %(versions)s::text[], %(index_ids)s::int[],
-                  %(flags)s::int[], %(reasons)s::text[], %(uploaded)s::text[]::timestamptz[],
+                  %(flags)s::int[], %(reasons)s::text[], %(uploaded)s::timestamptz[],
                   %(requires_python)s::text[], %(digests)s::bytea[], %(keys)s::bytea[])
            WITH ORDINALITY
            AS sent (package_id, version, index_id, flags, yanked_reason, uploaded_at,
@@ -89,9 +89,8 @@ FIND_RELEASES = f"""
       FROM found
 """  # noqa: S608 - constants of ours
 
-# The id of each release that was added, 0 for one that somebody else added meanwhile.
-ADD_RELEASES = f"""
-    WITH wanted AS MATERIALIZED (SELECT * FROM {_WANTED}),
+_ADD_RELEASES = """
+    WITH wanted AS MATERIALIZED (SELECT * FROM {wanted}),
     made AS (
          INSERT INTO release
                 (package_id, package_index_id, is_missing, yanked, provides_source_distro,
@@ -101,13 +100,18 @@ ADD_RELEASES = f"""
                 provides_source_distro, now(), uploaded_at, version, version_key, digest,
                 requires_python, yanked_reason
            FROM wanted ORDER BY place
-         ON CONFLICT DO NOTHING
+         {conflict}
          RETURNING id, package_id, version, package_index_id)
     SELECT array_send(array_agg(coalesce(made.id, 0) ORDER BY wanted.place))
       FROM wanted
       LEFT JOIN made ON made.package_id = wanted.package_id AND made.version = wanted.version
                     AND made.package_index_id IS NOT DISTINCT FROM wanted.package_index_id
-"""  # noqa: S608 - constants of ours
+"""
+
+# The id of each release that was added, 0 for one that somebody else added meanwhile.
+ADD_RELEASES = _ADD_RELEASES.format(wanted=_WANTED, conflict="ON CONFLICT DO NOTHING")
+# Into a table that is empty and locked there can be no conflict.
+LOAD_RELEASES = _ADD_RELEASES.format(wanted=_WANTED, conflict="")
 
 LOCK_RELEASES = """
     SELECT id FROM release WHERE id = ANY(%(ids)s) ORDER BY id FOR NO KEY UPDATE
@@ -288,22 +292,27 @@ LOCK_REQUIREMENTS = "SELECT id FROM requirement WHERE id = ANY(%(ids)s) ORDER BY
 SKIP_CHECKS = "SET LOCAL session_replication_role = replica"
 CHECK_AGAIN = "SET LOCAL session_replication_role = origin"
 
-# May the role make indexes of dependencies, and are there none yet?
+# May the role make indexes, and are there no releases yet?
 MAY_LOAD = """
-    SELECT pg_has_role(relowner, 'USAGE') AND NOT EXISTS (SELECT FROM dependency)
-      FROM pg_class WHERE oid = 'dependency'::regclass
+    SELECT bool_and(pg_has_role(relowner, 'USAGE')) AND NOT EXISTS (SELECT FROM release)
+      FROM pg_class WHERE oid IN ('release'::regclass, 'dependency'::regclass)
 """
-LOCK_DEPENDENCIES = "LOCK TABLE dependency IN ACCESS EXCLUSIVE MODE NOWAIT"
-HAS_DEPENDENCIES = "SELECT EXISTS (SELECT FROM dependency)"
+LOCK_TABLES = "LOCK TABLE release, dependency IN ACCESS EXCLUSIVE MODE NOWAIT"
+HAS_RELEASES = "SELECT EXISTS (SELECT FROM release)"
 
-# The statements that remove the indexes of dependencies, and those that make them again.
+# The statements that remove the indexes which no foreign key needs, and those that make them again.
 INDEX_DEFINITIONS = """
-    SELECT coalesce('ALTER TABLE dependency DROP CONSTRAINT ' || quote_ident(conname),
-                    'DROP INDEX ' || indexrelid::regclass),
-           coalesce('ALTER TABLE dependency ADD CONSTRAINT ' || quote_ident(conname) || ' '
-                    || pg_get_constraintdef(pg_constraint.oid),
+    SELECT coalesce(format('ALTER TABLE %%s DROP CONSTRAINT ', indrelid::regclass)
+                    || quote_ident(conname), 'DROP INDEX ' || indexrelid::regclass),
+           coalesce(format('ALTER TABLE %%s ADD CONSTRAINT ', indrelid::regclass)
+                    || quote_ident(conname) || ' ' || pg_get_constraintdef(pg_constraint.oid),
                     pg_get_indexdef(indexrelid))
       FROM pg_index
-      LEFT JOIN pg_constraint ON conindid = indexrelid AND conrelid = indrelid
-     WHERE indrelid = 'dependency'::regclass ORDER BY indexrelid
+      LEFT JOIN pg_constraint
+             ON conindid = indexrelid AND conrelid = indrelid AND contype IN ('p', 'u')
+     WHERE indrelid IN ('release'::regclass, 'dependency'::regclass)
+       AND NOT EXISTS (
+           SELECT FROM pg_constraint AS foreign_key
+            WHERE foreign_key.conindid = indexrelid AND foreign_key.contype = 'f')
+     ORDER BY indexrelid
 """

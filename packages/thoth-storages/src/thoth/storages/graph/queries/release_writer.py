@@ -7,7 +7,6 @@ however many releases there are.
 from __future__ import annotations
 
 from contextlib import contextmanager
-from datetime import UTC
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
@@ -23,13 +22,14 @@ from thoth.storages.graph.versions import version_key
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
 
     from thoth.storages.graph.connections import Connection
     from thoth.storages.graph.queries.release_batches import Batch, Requirement
     from thoth.storages.graph.release_records import ReleaseRecord
 
 LOAD_ROWS = 50_000
-"""From so many dependencies on, the indexes of the empty table are made after it is filled."""
+"""From so many dependencies on, the indexes of empty tables are made after these are filled."""
 _COPY_BYTES = 2**18
 _FLAGS = {None: 0, False: 1, True: 2}
 
@@ -66,16 +66,22 @@ class _Writer:
             ]
         )
         new = [place for place, release in enumerate(self._ids) if release == 0]
-        new.sort(key=lambda place: tuple(part or "" for part in batch.keys[place]))
+        new.sort(key=self._order)
         added: set[int] = set()
         if new or self._differing:
             requirements = self._add_parents([*new, *self._differing])
             with self._without_checks():
                 self._add_requirements(requirements)
-                added = self._add_releases(new)
-                self._add_dependencies(added)
+                with self._without_indexes(new) as is_load:
+                    statement = sql.LOAD_RELEASES if is_load else sql.ADD_RELEASES
+                    added = self._add_releases(statement, new)
+                    self._add_dependencies(added)
         self._write_details(added)
         return [self._ids[place] for place in batch.positions]
+
+    def _order(self, place: int) -> tuple[str, str, str]:
+        name, version, url = self._batch.keys[place]
+        return name, version, url or ""
 
     # --- packages, indexes, requirements ---------------------------------------------------------
 
@@ -103,7 +109,8 @@ class _Writer:
         transaction ends.
         """
         batch = self._batch
-        digests = {digest for place in places for digest in batch.dependencies[place] or ()}
+        lists = {id(digests): digests for digests in map(batch.dependencies.__getitem__, places)}
+        digests = {digest for each in lists.values() if each for digest in each}
         self._find_requirements(digests)
         missing = sorted(digests.difference(self._requirements))
         requirements = {digest: _requirement(batch.texts[digest]) for digest in missing}
@@ -171,13 +178,15 @@ class _Writer:
         self._differing += differing
         self._undeclared.update(undeclared)
 
-    def _add_releases(self, new: Sequence[int]) -> set[int]:
+    def _add_releases(self, statement: str, new: Sequence[int]) -> set[int]:
         """Add releases in the order given; return the places of those that nobody else added."""
         if not new:
             return set()
         columns = self._columns(new)
-        columns["keys"] = packing.blobs([version_key(self._batch.keys[place][1]) for place in new])
-        (sent,) = self._row(sql.ADD_RELEASES, columns)
+        versions = [self._batch.keys[place][1] for place in new]
+        keys = {version: version_key(version) for version in set(versions)}
+        columns["keys"] = packing.blobs([keys[version] for version in versions])
+        (sent,) = self._row(statement, columns)
         for place, release in zip(new, packing.unpack_integers(sent), strict=True):
             self._ids[place] = release
         others = [place for place in new if self._ids[place] == 0]
@@ -199,7 +208,7 @@ class _Writer:
             "reasons": _sparse(
                 [None if each.yanked is False else each.yanked_reason for each in releases]
             ),
-            "uploaded": _sparse([_uploaded_at(release) for release in releases]),
+            "uploaded": packing.times([_uploaded_at(release) for release in releases]),
             "requires_python": _sparse([release.requires_python for release in releases]),
             "digests": packing.blobs([batch.digests[place] for place in places]),
             "keys": packing.blobs([]),
@@ -211,10 +220,8 @@ class _Writer:
         """Add the dependencies of releases that this transaction added: nobody else can have."""
         lists = self._batch.dependencies
         places = sorted((place for place in added if lists[place]), key=self._ids.__getitem__)
-        count = sum(len(lists[place] or ()) for place in places)
-        if count:
-            with self._without_indexes(count):
-                self._copy_dependencies(places)
+        if places:
+            self._copy_dependencies(places)
 
     def _copy_dependencies(self, places: Sequence[int]) -> None:
         packed: dict[int, list[bytes]] = {}
@@ -248,22 +255,26 @@ class _Writer:
                 self._connection.execute(sql.CHECK_AGAIN)
 
     @contextmanager
-    def _without_indexes(self, count: int) -> Iterator[None]:
-        """Fill the table of dependencies, if it is empty and nobody uses it, before its indexes."""
-        is_load = count >= LOAD_ROWS and self._value(sql.MAY_LOAD) and self._lock_empty_table()
+    def _without_indexes(self, new: Sequence[int]) -> Iterator[bool]:
+        """Fill the tables, if they are empty and nobody uses them, before their indexes are made.
+
+        Gives whether that is so.
+        """
+        count = sum(len(self._batch.dependencies[place] or ()) for place in new)
+        is_load = count >= LOAD_ROWS and self._value(sql.MAY_LOAD) and self._lock_empty_tables()
         definitions = self._rows(sql.INDEX_DEFINITIONS, {}) if is_load else []
         for remove, _ in definitions:
-            self._execute(remove, {})
-        yield
+            self._connection.execute(remove)
+        yield is_load
         for _, make in definitions:
-            self._execute(make, {})
+            self._connection.execute(make)
 
-    def _lock_empty_table(self) -> bool:
-        """Lock the table of dependencies against everybody; not where it is used or filled."""
+    def _lock_empty_tables(self) -> bool:
+        """Lock the tables against everybody; not where they are used, or filled by now."""
         try:
             with self._connection.transaction() as attempt:
-                self._connection.execute(sql.LOCK_DEPENDENCIES)
-                if self._value(sql.HAS_DEPENDENCIES):
+                self._connection.execute(sql.LOCK_TABLES)
+                if self._value(sql.HAS_RELEASES):
                     raise psycopg.Rollback(attempt)
                 return True
         except errors.LockNotAvailable:
@@ -370,10 +381,11 @@ def _flags(release: ReleaseRecord) -> int:
     return _FLAGS[release.is_missing] | _FLAGS[release.yanked] << 2 | _FLAGS[sdist] << 4
 
 
-def _uploaded_at(release: ReleaseRecord) -> str | None:
-    times = [artifact.uploaded_at for artifact in release.artifacts or ()]
-    known = [time for time in (release.uploaded_at, *times) if time is not None]
-    return min(known).astimezone(UTC).isoformat() if known else None
+def _uploaded_at(release: ReleaseRecord) -> datetime | None:
+    if not release.artifacts:
+        return release.uploaded_at
+    times = [artifact.uploaded_at for artifact in release.artifacts]
+    return min((time for time in (release.uploaded_at, *times) if time is not None), default=None)
 
 
 def _sparse(values: Sequence[str | None]) -> packing.PackedTexts:
