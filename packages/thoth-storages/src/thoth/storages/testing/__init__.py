@@ -1,12 +1,18 @@
 """Helpers for tests of what builds on Thoth Storages; they need no test framework.
 
-`servers` lends real databases, `twins` keeps records in memory, `contracts` are the test suites
-that every store passes, the twins included.
+`servers` lends real databases and `object_servers` real object stores, `twins` keeps records in
+memory, `contracts` and `document_contract` are the test suites that every store passes, the twins
+included.
 """
 
 from __future__ import annotations
 
 from thoth.storages.testing.contracts import ArtifactMetadataStoreContract, PageStoreContract
+from thoth.storages.testing.document_contract import DocumentStoreContract
+from thoth.storages.testing.object_servers import (
+    s3_server_from_environment,
+    temporary_s3_server,
+)
 from thoth.storages.testing.servers import (
     empty_database,
     temporary_data_dir,
@@ -19,13 +25,16 @@ from thoth.storages.testing.validation_twin import InMemoryValidations
 
 __all__ = [
     "ArtifactMetadataStoreContract",
+    "DocumentStoreContract",
     "InMemoryArtifactMetadata",
     "InMemoryPages",
     "InMemoryValidations",
     "PageStoreContract",
     "ValidationStoreContract",
     "empty_database",
+    "s3_server_from_environment",
     "temporary_data_dir",
     "temporary_database",
+    "temporary_s3_server",
     "temporary_settings",
 ]
