@@ -7,6 +7,7 @@ import secrets
 import traceback
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, quote, urlsplit
+from xml.sax.saxutils import escape
 
 import msgspec
 import obstore
@@ -145,11 +146,10 @@ def test_keys_that_the_library_refuses_do_not_hide_the_others(scripted: Any) -> 
         after = asked.get("continuation-token") or asked.get("start-after") or ""
         page = [key for key in later if key > after]
         token = quote(page[9]) if len(page) > 10 else ""
-        in_url = "encoding-type" in asked
-        shown = [quote(key, safe="/") if in_url else key.replace("&", "&amp;") for key in page[:10]]
-        return 200, listing(
-            [key.replace("<", "&lt;").replace("\x01", "&#1;") for key in shown], token
-        )
+        names = page[:10]
+        if "encoding-type" in asked:
+            return 200, listing([quote(name, safe="/") for name in names], token)
+        return 200, listing([escape(name).replace("\x01", "&#1;") for name in names], token)
 
     scripted.answer = answer
     store = opened(scripted.settings, folder)
@@ -171,12 +171,12 @@ def test_keys_that_the_library_refuses_do_not_hide_the_others(scripted: Any) -> 
     ],
 )
 def test_the_own_listing_fails_with_typed_errors_too(scripted: Any, status: int, body: str) -> None:
-    strange = listing(["t/solver//x"])
-    scripted.answer = lambda method, path: (
-        (status, body)
-        if "encoding-type" in path
-        else (200, ("check" in path and listing([])) or strange)
-    )
+    def answer(method: str, path: str) -> tuple[int, str]:
+        if "encoding-type" in path:
+            return status, body
+        return 200, listing([] if "check" in path else ["t/solver//x"])
+
+    scripted.answer = answer
     store = opened(scripted.settings, "t/solver")
     with pytest.raises(DocumentStoreError):
         list(store.get_document_listing())
@@ -186,13 +186,13 @@ def test_the_own_listing_fails_with_typed_errors_too(scripted: Any, status: int,
 
 
 def test_wrong_credentials_are_refused_and_not_shown(seaweedfs: ObjectStoreServer) -> None:
-    for change in ({"secret_key": "wrong-secret"}, {"key_id": "wrong-key"}):
+    for change in ({"secret_key": "S3CRET"}, {"key_id": "S3CRET"}):
         server = msgspec.structs.replace(seaweedfs, **change)
         with pytest.raises(StoreRefusedError) as caught:
             opened(server)
         shown = "".join(traceback.format_exception(caught.value)) + repr(server)
-        assert server.secret_key not in shown
-        assert "wrong" not in shown
+        assert "S3CRET" not in shown
+        assert seaweedfs.secret_key not in shown
 
 
 def test_no_bucket_is_made(seaweedfs: ObjectStoreServer) -> None:

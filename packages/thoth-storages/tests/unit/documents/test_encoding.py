@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from thoth.storages import CephStore, CorruptDocumentError, InvalidRecordError
@@ -17,11 +17,12 @@ VALUES = st.recursive(
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(),
     lambda values: st.lists(values) | st.dictionaries(st.text(), values),
-    max_leaves=20,
+    max_leaves=8,
 )
 DOCUMENTS = st.dictionaries(st.text(), VALUES)
 
 
+@settings(max_examples=50)
 @given(DOCUMENTS)
 def test_documents_come_back_and_are_json_as_others_write_it(document: dict[str, Any]) -> None:
     blob = dict2blob(document)
@@ -30,6 +31,7 @@ def test_documents_come_back_and_are_json_as_others_write_it(document: dict[str,
     assert CephStore.dict2blob(document) == blob
 
 
+@settings(max_examples=50)
 @given(DOCUMENTS)
 def test_equal_documents_are_equal_bytes(document: dict[str, Any]) -> None:
     backwards = dict(reversed(list(document.items())))
