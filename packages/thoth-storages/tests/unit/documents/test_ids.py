@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta, timezone
+from pathlib import PurePosixPath
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from thoth.storages import InvalidArgumentError, new_document_id
-from thoth.storages.documents.ids import Period, time_of
+from thoth.storages.documents.ids import Period, check_key, time_of
 
 
 def test_an_id_has_kind_time_and_chance() -> None:
@@ -60,3 +64,25 @@ def test_dates_must_be_dates() -> None:
         with pytest.raises(InvalidArgumentError) as caught:
             Period(value)  # type: ignore[arg-type]
         assert caught.value.argument == "start_date"
+
+
+@given(st.text() | st.text("./\\a\0~%").map(lambda text: f"a/{text}"))
+def test_no_key_leads_out_of_its_folder(key: str) -> None:
+    with suppress(InvalidArgumentError):
+        parts = PurePosixPath("/folder", check_key(key)).parts
+        assert parts[:2] == ("/", "folder")
+        assert list(parts[2:]) == key.split("/")
+        assert not any(part.startswith(".") for part in parts)
+
+
+@given(
+    at=st.datetimes(datetime(2000, 1, 1), datetime(2099, 12, 31)),  # noqa: DTZ001
+    start=st.dates(),
+    end=st.dates() | st.just(date.max),
+)
+def test_a_period_holds_just_the_times_between_its_ends(
+    at: datetime, start: date, end: date
+) -> None:
+    made = new_document_id("adviser", at=at)
+    assert (made in Period(start, end)) == (start <= at.date() < end)
+    assert (made in Period(start, end, include_end=True)) == (start <= at.date() <= end)

@@ -45,6 +45,14 @@ def digest_of_file(path: Path) -> str:
         raise _unreadable(path, error) from error
 
 
+def size_of_file(path: Path) -> int:
+    """Return a file's size in bytes; `InvalidArgumentError`."""
+    try:
+        return path.stat().st_size
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
 def verified(
     pieces: Iterable[bytes], digest: str | None, *, store: str, key: str
 ) -> Iterator[bytes]:

@@ -95,7 +95,9 @@ class Period:
         self.start = None if start is None else _moment("start_date", start)
         self.end = None if end is None else _moment("end_date", end)
         if self.end is not None and include_end:
-            self.end += timedelta(seconds=1) if isinstance(end, datetime) else timedelta(days=1)
+            span = timedelta(seconds=1) if isinstance(end, datetime) else timedelta(days=1)
+            # No id tells a time after 2099; the calendar's last day has no next one.
+            self.end = min(self.end, datetime.max.replace(tzinfo=UTC) - span) + span
 
     @property
     def is_everything(self) -> bool:

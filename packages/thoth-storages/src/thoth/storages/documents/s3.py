@@ -19,7 +19,7 @@ from obstore.exceptions import AlreadyExistsError, BaseError, InvalidPathError, 
 from obstore.store import MemoryStore, S3Store
 
 from thoth.storages.documents.backend import ObjectBackend, ObjectFacts, StoredObject
-from thoth.storages.documents.files import PIECE, pieces_of
+from thoth.storages.documents.files import PIECE, pieces_of, size_of_file
 from thoth.storages.documents.s3_listing import raw_keys
 from thoth.storages.exceptions import (
     BucketNotFoundError,
@@ -73,7 +73,7 @@ class _LibraryBackend(ObjectBackend):
             )
 
     def put_file(self, key: str, path: Path, digest: str) -> None:
-        if path.stat().st_size <= PIECE:
+        if size_of_file(path) <= PIECE:
             blob = b"".join(pieces_of(path, digest))
             self.put(key, blob, digest, create=False)
             return

@@ -415,7 +415,8 @@ class DocumentStoreContract(ABC):
         assert inspection.results.retrieve_result(10) == {"stdout": {"number": 10}}
         with _raises(NotFoundError):
             inspection.results.retrieve_result(3)
-        for item in (-1, True, "0", 10**9):
+        strange: tuple[Any, ...] = (-1, True, "0", 10**9)
+        for item in strange:
             with _raises(InvalidArgumentError):
                 inspection.results.retrieve_result(item)
         other = new_document_id("inspection-test", at=NOON + timedelta(days=1))
