@@ -15,14 +15,24 @@ import thoth.storages
 import thoth.storages.testing
 from thoth.storages import (
     ArtifactMetadataStore,
+    BuildLogsStore,
+    CephCache,
+    CephStore,
+    GraphBackupStore,
     GraphDatabase,
+    InspectionsStore,
+    InspectionStore,
     PageStore,
+    ResultStorageBase,
     ValidationStore,
     settings,
 )
+from thoth.storages.documents import bulk, encoding, ids, inspections, local, other_stores, s3
+from thoth.storages.documents.inspections import InspectionBuild, InspectionResults
 
 FOLDER = Path("docs", "reference")
 PAGE, QUERIES = "knowledge-graph.md", "graph-queries.md"
+STORES = "document-stores.md"
 REFERENCE = next(
     (parent / FOLDER for parent in Path(__file__).parents if (parent / FOLDER / PAGE).exists()),
     None,
@@ -39,7 +49,7 @@ def named_in_the_reference(*pages: str) -> set[str]:
 
 @pytest.mark.parametrize("module", [thoth.storages, thoth.storages.testing])
 def test_every_exported_name_is_documented(module: object) -> None:
-    assert set(module.__all__) - named_in_the_reference() == set()
+    assert set(module.__all__) - named_in_the_reference(PAGE, STORES) == set()
 
 
 def public_members(documented: type) -> set[str]:
@@ -55,12 +65,55 @@ def test_every_public_method_of_the_graph_is_documented() -> None:
     assert public_members(GraphDatabase) - named_in_the_reference(PAGE, QUERIES) == set()
 
 
+@pytest.mark.parametrize(
+    "documented",
+    [
+        CephStore,
+        ResultStorageBase,
+        InspectionsStore,
+        InspectionStore,
+        InspectionBuild,
+        InspectionResults,
+        BuildLogsStore,
+        GraphBackupStore,
+        CephCache,
+    ],
+)
+def test_every_public_method_of_a_store_of_documents_is_documented(documented: type) -> None:
+    assert public_members(documented) - named_in_the_reference(STORES) == set()
+
+
+@pytest.mark.parametrize(
+    "store",
+    [
+        value
+        for name in thoth.storages.__all__
+        if hasattr(value := getattr(thoth.storages, name), "RESULT_TYPE")
+    ],
+)
+def test_every_folder_of_a_store_is_documented(store: type) -> None:
+    assert REFERENCE is not None
+    if store.RESULT_TYPE:
+        assert f"`{store.RESULT_TYPE}/`" in (REFERENCE / STORES).read_text()
+
+
+def test_every_limit_of_documents_is_documented() -> None:
+    assert REFERENCE is not None
+    text = (REFERENCE / STORES).read_text()
+    for limit in (
+        *(ids.MAX_ID_LENGTH, ids.MAX_KEY_LENGTH, ids.MAX_KEY_SEGMENTS, bulk.WORKERS, bulk.WINDOW),
+        *(s3.CONNECT_SECONDS, s3.REQUEST_SECONDS, s3.RETRIES, encoding.MAX_DOCUMENT_BYTES // 2**20),
+        *(int(other_stores.MAX_TIME_TO_LIVE), inspections.MAX_RESULTS, int(local.INCOMING_SECONDS)),
+    ):
+        assert re.search(rf"(?<![\d,]){limit:,}(?![\d,])", text), limit
+
+
 def test_every_variable_is_documented() -> None:
     source = inspect.getsource(settings)
     variables = set(re.findall(r'"(THOTH_\w+)"', source))
     variables |= {f"KNOWLEDGE_GRAPH_{part}" for part in re.findall(r'prefix \+ "(\w+)"', source)}
-    assert len(variables) == 14
-    assert variables - named_in_the_reference() == set()
+    assert len(variables) == 22
+    assert variables - named_in_the_reference(PAGE, STORES) == set()
 
 
 PACKAGES = (

@@ -10,7 +10,7 @@ import pytest
 import thoth.storages
 from thoth.storages import exceptions
 
-HEAVY = ("sqlalchemy", "alembic", "psycopg", "msgspec", "asyncio")
+HEAVY = ("sqlalchemy", "alembic", "psycopg", "msgspec", "asyncio", "obstore")
 
 
 def imported_by(statement: str) -> set[str]:
@@ -28,6 +28,11 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
 def test_asking_and_recording_imports_neither_sqlalchemy_nor_alembic() -> None:
     modules = imported_by("from thoth.storages import GraphDatabase; GraphDatabase()")
     assert modules.isdisjoint(("sqlalchemy", "alembic"))
+
+
+def test_documents_in_a_local_folder_do_without_the_library_for_servers() -> None:
+    modules = imported_by("from thoth.storages import CephStore; CephStore('x')")
+    assert modules.isdisjoint(("obstore", "psycopg", "sqlalchemy"))
 
 
 @pytest.mark.parametrize("name", thoth.storages.__all__)

@@ -7,12 +7,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thoth.storages import GraphServer, SettingsError, StoragesError, StoragesSettings
+from thoth.storages import (
+    CephStore,
+    GraphServer,
+    ObjectStoreServer,
+    SettingsError,
+    StoragesError,
+    StoragesSettings,
+)
 
 BOOLEANS = {
     "KNOWLEDGE_GRAPH_SSL_DISABLED": lambda settings: settings.server.ssl_disabled,
     "THOTH_STORAGES_DEBUG_QUERIES": lambda settings: settings.debug_queries,
     "THOTH_STORAGES_LOG_STATS": lambda settings: settings.log_stats,
+    "THOTH_STORAGES_RANDOMIZE_LISTING": lambda settings: settings.randomize_listing,
+}
+
+
+OBJECT_STORE = {
+    "THOTH_S3_ENDPOINT_URL": "https://s3.example:8443/path/",
+    "THOTH_CEPH_KEY_ID": "key",
+    "THOTH_CEPH_SECRET_KEY": "hunter2",
+    "THOTH_CEPH_BUCKET": "bucket",
+    "THOTH_DEPLOYMENT_NAME": "test",
 }
 
 
@@ -80,6 +97,64 @@ def test_a_password_is_never_shown() -> None:
         read(KNOWLEDGE_GRAPH_PASSWORD="hunter2\n")
     assert "hunter2" not in str(caught.value)
     assert "hunter2" not in repr(read(KNOWLEDGE_GRAPH_PASSWORD="hunter2"))
+
+
+def test_without_an_endpoint_documents_are_kept_in_a_folder() -> None:
+    settings = read(THOTH_CEPH_BUCKET="b", THOTH_CEPH_KEY_ID="k")
+    assert (settings.object_store, settings.deployment_name) == (None, "local")
+    assert read(THOTH_DEPLOYMENT_NAME="mine").deployment_name == "mine"
+
+
+def test_an_endpoint_names_an_object_store() -> None:
+    settings = read(**OBJECT_STORE)
+    expected = ObjectStoreServer(
+        endpoint_url="https://s3.example:8443/path",
+        key_id="key",
+        secret_key="hunter2",
+        bucket="bucket",
+        region="us-east-1",
+    )
+    assert settings.object_store == expected
+    assert (settings.bucket_prefix, settings.deployment_name) == ("", "test")
+    other = read(**OBJECT_STORE, THOTH_CEPH_REGION="eu", THOTH_CEPH_BUCKET_PREFIX="data")
+    assert other.object_store is not None
+    assert (other.object_store.region, other.bucket_prefix) == ("eu", "data")
+    for shown in (repr(settings), repr(CephStore("x", settings=settings))):
+        assert "hunter2" not in shown
+
+
+@pytest.mark.parametrize("variable", OBJECT_STORE)
+def test_what_an_object_store_needs_is_asked_for_by_name(variable: str) -> None:
+    if variable != "THOTH_S3_ENDPOINT_URL":
+        with pytest.raises(SettingsError) as caught:
+            read(**{**OBJECT_STORE, variable: ""})
+        assert caught.value.variable == variable
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("s3.example", "ftp://s3.example", "http://", "http://host:99999", "http://[::1"),
+        *("http://host:0", "http://user:hunter2@host", "http://host/?x=1", "http://host#x"),
+        *("file:///tmp", "http://hunter2@host", "http://host\n"),
+    ],
+)
+def test_an_endpoint_that_is_no_plain_url_is_refused_and_its_password_not_shown(url: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        read(**{**OBJECT_STORE, "THOTH_S3_ENDPOINT_URL": url})
+    assert caught.value.variable == "THOTH_S3_ENDPOINT_URL"
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("missing", ["key_id", "secret_key", "bucket"])
+def test_a_store_given_by_parameters_needs_them_all(missing: str, tmp_path: Path) -> None:
+    given = {"host": "http://h", "key_id": "k", "secret_key": "hunter2", "bucket": "b"}
+    given.pop(missing)
+    with pytest.raises(SettingsError) as caught:
+        CephStore("x", settings=StoragesSettings(data_dir=tmp_path), **given)
+    assert "hunter2" not in str(caught.value)
+    with pytest.raises(SettingsError, match="THOTH_S3_ENDPOINT_URL"):
+        CephStore("x", settings=StoragesSettings(data_dir=tmp_path), bucket="b")
 
 
 def test_the_data_directory_follows_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -292,3 +292,96 @@ class SchemaMismatchError(DatabaseError):
 
 
 # --- end of settings and the knowledge graph -----------------------------------------------------
+
+
+# --- documents -----------------------------------------------------------------------------------
+
+
+class DocumentStoreError(StoragesError):
+    """The object store did not do what was asked; nothing half written is left in it.
+
+    `store` says where it is (never a credential), `key` which object was meant (None: none),
+    `detail` what is wrong, `remedy` what the reader can do about it.
+    """
+
+    remedy = "Its log may say more."
+
+    def __init__(self, store: str, key: str | None, detail: str) -> None:
+        super().__init__(store, key, detail)
+        self.store = store
+        self.key = key
+        self.detail = detail
+
+    def __str__(self) -> str:
+        """Name the store, the object, what is wrong and the remedy, in one line."""
+        about = "" if self.key is None else f", {self.key[:200]!a}"
+        detail = " ".join(self.detail.split()).rstrip(".")
+        return f"The object store at {self.store}{about}: {detail}. {self.remedy}"
+
+
+class StoreUnreachableError(DocumentStoreError):
+    """The store gave no answer, or said that it cannot answer now; the next call tries anew."""
+
+    remedy = "See that it runs and that THOTH_S3_ENDPOINT_URL names it, then try again."
+
+
+class StoreRefusedError(DocumentStoreError):
+    """The store refused: the credentials are wrong, a right is missing, it is read-only ..."""
+
+    remedy = (
+        "See THOTH_CEPH_KEY_ID and THOTH_CEPH_SECRET_KEY and their rights; for a local folder, "
+        "the rights on THOTH_DATA_DIR."
+    )
+
+
+class BucketNotFoundError(StoreRefusedError):
+    """The bucket does not exist. It is never made by itself."""
+
+    remedy = "Name an existing bucket with THOTH_CEPH_BUCKET, or have this one made."
+
+
+class StoreFullError(DocumentStoreError):
+    """The disk is full, or a quota is used up."""
+
+    remedy = "Make room or raise the quota, then try again."
+
+
+class DocumentExistsError(DocumentStoreError):
+    """Another content is stored under this key already, and documents are never overwritten."""
+
+    remedy = "Store it under a new id, or delete the stored one first."
+
+    def __init__(self, store: str, key: str) -> None:
+        super().__init__(store, key, "other content is stored under this key")
+
+    def __reduce__(self) -> tuple[type[DocumentExistsError], tuple[str, str]]:
+        return type(self), (self.store, self.key or "")
+
+
+class CorruptDocumentError(DocumentStoreError):
+    """What is stored is not what was written, or is no document."""
+
+    remedy = "Restore it from a backup, or delete it."
+
+
+class DocumentTooLargeError(DocumentStoreError):
+    """An object is larger than may be held in memory. `size` and `limit` are in bytes."""
+
+    remedy = "Read it with retrieve_file(), which does not hold it in memory."
+
+    def __init__(self, store: str, key: str, size: int, limit: int) -> None:
+        super().__init__(store, key, f"it has {size} bytes; at most {limit} are read at once")
+        self.size = size
+        self.limit = limit
+
+    def __reduce__(self) -> tuple[type[DocumentTooLargeError], tuple[str, str, int, int]]:
+        return type(self), (self.store, self.key or "", self.size, self.limit)
+
+
+class UnexpectedKeyError(DocumentStoreError):
+    """A listing met a key that no document of this store can have; it was skipped."""
+
+    remedy = "Move or delete what does not belong there."
+
+
+# --- end of documents ----------------------------------------------------------------------------

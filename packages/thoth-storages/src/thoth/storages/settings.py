@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -44,6 +45,20 @@ class GraphServer(msgspec.Struct, frozen=True, kw_only=True):
         return f"GraphServer({self.user}@{self.host}:{self.port}/{self.database})"
 
 
+class ObjectStoreServer(msgspec.Struct, frozen=True, kw_only=True):
+    """A server of objects that speaks S3, such as a Ceph RADOS gateway, and the bucket on it."""
+
+    endpoint_url: str
+    key_id: str
+    secret_key: str
+    bucket: str
+    region: str = "us-east-1"
+
+    def __repr__(self) -> str:
+        """Where it is, without credentials."""
+        return f"ObjectStoreServer({self.endpoint_url}/{self.bucket})"
+
+
 class StoragesSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What this distribution can be told.
 
@@ -52,6 +67,10 @@ class StoragesSettings(msgspec.Struct, frozen=True, kw_only=True):
     `pg_user` is the operating system user of the embedded server when root starts it.
     `pg_linger` is how long, in seconds, it stays after its last user. `cache_size` is how many
     answers an adapter keeps (0: none), `cache_seconds` for how long.
+
+    `object_store` is None where documents are kept in a folder below `data_dir`. Their keys begin
+    with `bucket_prefix`, where there is one, and `deployment_name`. `randomize_listing` shuffles
+    the order in which documents are synced, and nothing else.
     """
 
     data_dir: Path
@@ -63,6 +82,10 @@ class StoragesSettings(msgspec.Struct, frozen=True, kw_only=True):
     log_stats: bool = False
     cache_size: int = 4_096
     cache_seconds: float = 10.0
+    object_store: ObjectStoreServer | None = None
+    bucket_prefix: str = ""
+    deployment_name: str = "local"
+    randomize_listing: bool = False
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> StoragesSettings:
@@ -83,6 +106,10 @@ class StoragesSettings(msgspec.Struct, frozen=True, kw_only=True):
             cache_seconds=variables.number(
                 "THOTH_STORAGE_GRAPH_CACHE_SECONDS", 10.0, maximum=MAX_CACHE_SECONDS
             ),
+            object_store=_object_store(variables),
+            bucket_prefix=variables.text("THOTH_CEPH_BUCKET_PREFIX") or "",
+            deployment_name=_deployment_name(variables),
+            randomize_listing=variables.boolean("THOTH_STORAGES_RANDOMIZE_LISTING"),
         )
 
 
@@ -97,6 +124,12 @@ class _Variables:
         if not value.isprintable():
             raise SettingsError(name, None if secret else value, "printable text")
         return value or None
+
+    def needed(self, name: str, *, secret: bool = False) -> str:
+        value = self.text(name, secret=secret)
+        if value is None:
+            raise SettingsError(name, "", "set where THOTH_S3_ENDPOINT_URL is")
+        return value
 
     def path(self, name: str) -> Path | None:
         value = self.text(name)
@@ -159,6 +192,45 @@ def _server(variables: _Variables) -> GraphServer | None:
         database=variables.text(prefix + "DATABASE") or published.database,
         ssl_disabled=variables.boolean(prefix + "SSL_DISABLED"),
     )
+
+
+def _object_store(variables: _Variables) -> ObjectStoreServer | None:
+    endpoint_url = variables.text("THOTH_S3_ENDPOINT_URL", secret=True)
+    if endpoint_url is None:
+        return None
+    return ObjectStoreServer(
+        endpoint_url=check_endpoint_url(endpoint_url),
+        key_id=variables.needed("THOTH_CEPH_KEY_ID", secret=True),
+        secret_key=variables.needed("THOTH_CEPH_SECRET_KEY", secret=True),
+        bucket=variables.needed("THOTH_CEPH_BUCKET"),
+        region=variables.text("THOTH_CEPH_REGION") or "us-east-1",
+    )
+
+
+def check_endpoint_url(endpoint_url: str) -> str:
+    """Return the URL without a slash at its end; `SettingsError` where it is none to use.
+
+    It must be one of HTTP or HTTPS without user name, password, query or fragment. The error does
+    not show it where it may hold a password.
+    """
+    try:
+        parts = urlsplit(endpoint_url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or "@" in endpoint_url or "?" in endpoint_url or "#" in endpoint_url:
+        raise SettingsError(
+            "THOTH_S3_ENDPOINT_URL",
+            None if "@" in endpoint_url else endpoint_url,
+            "an http or https URL without user name, password, query and fragment",
+        )
+    return endpoint_url.rstrip("/")
+
+
+def _deployment_name(variables: _Variables) -> str:
+    name = "THOTH_DEPLOYMENT_NAME"
+    shared = variables.given("THOTH_S3_ENDPOINT_URL")
+    return variables.needed(name) if shared else variables.text(name) or "local"
 
 
 def _data_dir(variables: _Variables) -> Path:

@@ -1,16 +1,21 @@
 """Helpers for tests of what builds on Thoth Storages; only `fixtures` needs a framework, pytest.
 
-`servers` lends real databases, `twins` keeps records in memory, `contracts` are the test suites
-that every store passes, the twins included. `solver_documents` and
-`inspection_documents` make documents to sync.
+`servers` lends real databases and `object_servers` real object stores, `twins` keeps records in
+memory, `contracts` and `document_contract` are the test suites that every store passes, the twins
+included. `solver_documents` and `inspection_documents` make documents to sync.
 """
 
 from __future__ import annotations
 
 from thoth.storages.testing.contracts import ArtifactMetadataStoreContract, PageStoreContract
+from thoth.storages.testing.document_contract import DocumentStoreContract
 from thoth.storages.testing.inspection_documents import (
     dependency_monkey_document,
     inspection_document,
+)
+from thoth.storages.testing.object_servers import (
+    s3_server_from_environment,
+    temporary_s3_server,
 )
 from thoth.storages.testing.servers import (
     empty_database,
@@ -25,6 +30,7 @@ from thoth.storages.testing.validation_twin import InMemoryValidations
 
 __all__ = [
     "ArtifactMetadataStoreContract",
+    "DocumentStoreContract",
     "InMemoryArtifactMetadata",
     "InMemoryPages",
     "InMemoryValidations",
@@ -33,9 +39,11 @@ __all__ = [
     "dependency_monkey_document",
     "empty_database",
     "inspection_document",
+    "s3_server_from_environment",
     "solver_document",
     "solver_documents",
     "temporary_data_dir",
     "temporary_database",
+    "temporary_s3_server",
     "temporary_settings",
 ]

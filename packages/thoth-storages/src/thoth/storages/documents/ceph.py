@@ -1,0 +1,280 @@
+"""`CephStore`: documents, blobs and files below one prefix of an object store."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from thoth.storages.documents.bulk import in_order
+from thoth.storages.documents.encoding import (
+    MAX_DOCUMENT_BYTES,
+    blob2dict,
+    check_size,
+    dict2blob,
+    digest_of,
+    verify,
+)
+from thoth.storages.documents.files import digest_of_file, verified, write_atomically
+from thoth.storages.documents.ids import check_key
+from thoth.storages.documents.opening import open_backend
+from thoth.storages.exceptions import (
+    DocumentExistsError,
+    InvalidArgumentError,
+    NotConnectedError,
+    NotFoundError,
+    StoragesError,
+    StoreUnreachableError,
+    UnexpectedKeyError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from thoth.storages.documents.backend import ObjectBackend
+    from thoth.storages.settings import StoragesSettings
+
+_logger = logging.getLogger(__name__)
+
+
+class CephStore:
+    """Objects whose keys begin with `prefix`, by the rest of their keys.
+
+    On a server that speaks S3, where `host` (its URL) or `THOTH_S3_ENDPOINT_URL` names one, else in
+    a folder below `THOTH_DATA_DIR`. What is not given is taken from `settings`, and these from the
+    environment, when the object is made. `backend` is for tests and other kinds of store.
+
+    Safe for threads. What was written is whole and lasting when a call returns; what is read is
+    verified by its SHA-256 where that was kept. Every call may raise a `DocumentStoreError`, and
+    `NotConnectedError` before `connect()`; a bad key is `InvalidArgumentError`.
+    """
+
+    def __init__(
+        self,
+        prefix: str,
+        *,
+        host: str | None = None,
+        key_id: str | None = None,
+        secret_key: str | None = None,
+        bucket: str | None = None,
+        region: str | None = None,
+        settings: StoragesSettings | None = None,
+        backend: ObjectBackend | None = None,
+    ) -> None:
+        self.prefix = check_key(prefix.strip("/"))
+        self._connected = False
+        self._backend = backend or open_backend(
+            settings, host=host, key_id=key_id, secret_key=secret_key, bucket=bucket, region=region
+        )
+
+    def __repr__(self) -> str:
+        """Say where it is, without credentials."""
+        return f"{type(self).__name__}({self._backend.where}/{self.prefix})"
+
+    def connect(self) -> None:
+        """See that the store answers and holds the bucket, which is never made here.
+
+        A local folder is made. Connecting again checks again.
+        """
+        self._backend.check()
+        self._connected = True
+
+    def is_connected(self) -> bool:
+        """Tell whether `connect()` succeeded; it does not ask the store."""
+        return self._connected
+
+    def check_connection(self) -> None:
+        """Ask the store now whether it answers and holds the bucket."""
+        self._connection().check()
+
+    dict2blob = staticmethod(dict2blob)
+
+    def store_document(
+        self, document: Mapping[str, Any], document_id: str, *, overwrite: bool = False
+    ) -> str:
+        """Store a document; return its id.
+
+        Without `overwrite`, other content under this id is `DocumentExistsError`; the same content
+        is fine, so that a cut call may be repeated. `InvalidRecordError` for what is no JSON.
+        """
+        return self.store_blob(dict2blob(document), document_id, overwrite=overwrite)
+
+    def store_documents(
+        self, documents: Iterable[tuple[str, Mapping[str, Any]]], *, overwrite: bool = False
+    ) -> int:
+        """Store documents by their ids, many at once; return how many.
+
+        The first that fails ends it with its error; those around it may be stored then. It may be
+        repeated.
+        """
+
+        def store(item: tuple[str, Mapping[str, Any]]) -> None:
+            self.store_document(item[1], item[0], overwrite=overwrite)
+
+        self._connection()
+        return sum(1 for _ in in_order(store, documents))
+
+    def store_blob(self, blob: bytes | str, key: str, *, overwrite: bool = False) -> str:
+        """Store bytes, or a text in UTF-8, as `store_document()` does; return the key."""
+        backend, full = self._connection(), self._full(key)
+        content = blob.encode() if isinstance(blob, str) else bytes(blob)
+        check_size("blob", len(content))
+        digest = digest_of(content)
+        try:
+            backend.put(full, content, digest, create=not overwrite)
+        except DocumentExistsError:
+            if not self._holds(full, digest):
+                raise
+        return key
+
+    def store_file(self, path: str | Path, key: str, *, overwrite: bool = False) -> str:
+        """Store a file's content, of any size, as `store_document()` does; return the key.
+
+        It is not held in memory. Of several that store different large files under one new key at
+        the same time, more than one may succeed, and the last one stays.
+        """
+        backend, full = self._connection(), self._full(key)
+        digest = digest_of_file(Path(path))
+        if not overwrite:
+            try:
+                if backend.facts(full).digest == digest or self._holds(full, digest):
+                    return key
+                raise DocumentExistsError(backend.where, full)
+            except NotFoundError:
+                pass
+        backend.put_file(full, Path(path), digest)
+        return key
+
+    def retrieve_document(self, key: str) -> dict[str, Any]:
+        """Return a document; `NotFoundError`, `CorruptDocumentError`, `DocumentTooLargeError`."""
+        return blob2dict(self.retrieve_blob(key), store=self._backend.where, key=self._full(key))
+
+    def retrieve_blob(self, key: str) -> bytes:
+        """Return the bytes under a key, 256 MiB at most; errors as of `retrieve_document()`."""
+        backend, full = self._connection(), self._full(key)
+        found = backend.get(full, at_most=MAX_DOCUMENT_BYTES)
+        verify(digest_of(found.blob), found.digest, store=backend.where, key=full)
+        return found.blob
+
+    def retrieve_blobs(self, keys: Iterable[str]) -> Iterator[tuple[str, bytes | StoragesError]]:
+        """Yield each key with its bytes, or with the error that it has; many are read at once.
+
+        In the order of `keys`. So one bad object does not stop the others; a store that went away
+        does: its `StoreUnreachableError` is raised.
+        """
+
+        def retrieve(key: str) -> tuple[str, bytes | StoragesError]:
+            try:
+                return key, self.retrieve_blob(key)
+            except StoreUnreachableError:
+                raise
+            except StoragesError as error:
+                return key, error
+
+        self._connection()
+        return in_order(retrieve, keys)
+
+    def retrieve_file(self, key: str, path: str | Path) -> None:
+        """Write the bytes under a key, however many, into a file, which has them all or none.
+
+        A file of that name is replaced. `NotFoundError`, `CorruptDocumentError`, and
+        `InvalidArgumentError` where the file cannot be written.
+        """
+        backend, full = self._connection(), self._full(key)
+        facts, pieces = backend.stream(full)
+        try:
+            write_atomically(
+                Path(path), verified(pieces, facts.digest, store=backend.where, key=full)
+            )
+        except OSError as error:
+            problem = f"cannot be written ({error.strerror})"
+            raise InvalidArgumentError("path", str(path), problem) from error
+
+    def document_exists(self, key: str) -> bool:
+        """Tell whether something is stored under a key."""
+        try:
+            self._connection().facts(self._full(key))
+        except NotFoundError:
+            return False
+        return True
+
+    def delete(self, key: str) -> None:
+        """Remove what is stored under a key, if anything is."""
+        self._connection().delete(self._full(key))
+
+    def get_document_listing(
+        self,
+        *,
+        below: str | None = None,
+        on_skipped: Callable[[StoragesError], None] | None = None,
+    ) -> Iterator[str]:
+        """Yield the keys below the prefix, or below a folder of it, sorted.
+
+        A key that this store could not have written is skipped: `on_skipped` is called with an
+        `UnexpectedKeyError`; by default it is logged.
+        """
+        backend = self._connection()
+        folder = self.prefix if below is None else self._full(below)
+        return self._listed(backend, folder, on_skipped or log_skipped)
+
+    def _listed(
+        self, backend: ObjectBackend, folder: str, on_skipped: Callable[[StoragesError], None]
+    ) -> Iterator[str]:
+        start = len(self.prefix) + 1
+        for full in backend.keys(folder):
+            key = full[start:]
+            try:
+                yield check_key(key)
+            except InvalidArgumentError as error:
+                on_skipped(UnexpectedKeyError(backend.where, full, f"its key {error.problem}"))
+
+    def iterate_results(
+        self, *, on_skipped: Callable[[StoragesError], None] | None = None
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield each key with its document, sorted by key; many are read at once.
+
+        What is no document is skipped as in `get_document_listing()`, with its error; what was
+        deleted meanwhile is left out.
+        """
+        skip = on_skipped or log_skipped
+        return self.documents_of(self.get_document_listing(on_skipped=skip), skip)
+
+    def documents_of(
+        self, keys: Iterable[str], on_skipped: Callable[[StoragesError], None]
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield keys with their documents, in this order; see `iterate_results()`."""
+        for key, found in self.retrieve_blobs(keys):
+            try:
+                if not isinstance(found, StoragesError):
+                    document = blob2dict(found, store=self._backend.where, key=self._full(key))
+                elif isinstance(found, NotFoundError):
+                    continue
+                else:
+                    raise found
+            except StoragesError as error:
+                on_skipped(error)
+                continue
+            yield key, document
+
+    def _connection(self) -> ObjectBackend:
+        if not self._connected:
+            raise NotConnectedError(type(self).__name__)
+        return self._backend
+
+    def _full(self, key: str) -> str:
+        return f"{self.prefix}/{check_key(key)}"
+
+    def _holds(self, full: str, digest: str) -> bool:
+        """Tell whether just this content is stored, so that storing it again is done."""
+        try:
+            facts = self._backend.facts(full)
+            if facts.digest is not None:
+                return facts.digest == digest
+            return digest_of(self._backend.get(full, at_most=MAX_DOCUMENT_BYTES).blob) == digest
+        except NotFoundError:
+            return False
+
+
+def log_skipped(error: StoragesError) -> None:
+    """Log what a listing skipped."""
+    _logger.warning("Skipped: %s", error)

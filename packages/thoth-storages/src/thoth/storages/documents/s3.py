@@ -1,0 +1,238 @@
+"""Objects on a server that speaks S3, and in memory, through one library.
+
+The SHA-256 of an object is in its metadata (`x-amz-meta-sha256`), so that one request brings
+both. What is used of S3 holds on Ceph, SeaweedFS and Amazon alike: whole puts, with
+`If-None-Match: *` where nothing may be overwritten, ranges, and the second listing.
+"""
+
+# ruff: noqa: D102 - the port says what its methods do
+
+from __future__ import annotations
+
+import re
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import obstore
+from obstore.exceptions import AlreadyExistsError, BaseError, InvalidPathError, PreconditionError
+from obstore.store import MemoryStore, S3Store
+
+from thoth.storages.documents.backend import ObjectBackend, ObjectFacts, StoredObject
+from thoth.storages.documents.files import PIECE, pieces_of, size_of_file
+from thoth.storages.documents.s3_listing import raw_keys
+from thoth.storages.exceptions import (
+    BucketNotFoundError,
+    DocumentExistsError,
+    DocumentTooLargeError,
+    NotFoundError,
+    StoragesError,
+    StoreFullError,
+    StoreRefusedError,
+    StoreUnreachableError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from thoth.storages.settings import ObjectStoreServer
+
+CONNECT_SECONDS = 10
+REQUEST_SECONDS = 60
+RETRIES = 3
+RETRY_SECONDS = 60
+PARTS_AT_ONCE = 4
+_DIGEST = "sha256"
+_LISTED_AT_ONCE = 1_000
+_FULL = frozenset({"QuotaExceeded", "InsufficientStorage", "StorageFull", "XMinioStorageFull"})
+
+
+class _LibraryBackend(ObjectBackend):
+    """Objects in any store of the library that keeps metadata."""
+
+    def __init__(self, store: Any, where: str, *, secrets: tuple[str, ...] = ()) -> None:
+        self.where = where
+        self._store = store
+        self._secrets = secrets
+
+    def check(self) -> None:
+        for _ in self.keys("thoth-connection-check"):
+            break
+
+    def put(self, key: str, blob: bytes, digest: str, *, create: bool) -> None:
+        mode = "create" if create else "overwrite"
+        with self._errors(key):
+            obstore.put(
+                self._store,
+                key,
+                blob,
+                attributes={_DIGEST: digest},
+                mode=mode,  # type: ignore[arg-type]
+                use_multipart=False,
+            )
+
+    def put_file(self, key: str, path: Path, digest: str) -> None:
+        if size_of_file(path) <= PIECE:
+            blob = b"".join(pieces_of(path, digest))
+            self.put(key, blob, digest, create=False)
+            return
+        with self._errors(key):
+            obstore.put(
+                self._store,
+                key,
+                pieces_of(path, digest),
+                attributes={_DIGEST: digest},
+                use_multipart=True,
+                chunk_size=PIECE,
+                max_concurrency=PARTS_AT_ONCE,
+            )
+
+    def get(self, key: str, *, at_most: int) -> StoredObject:
+        with self._errors(key):
+            result = obstore.get(self._store, key)
+            size = result.meta["size"]
+            if size > at_most:
+                raise DocumentTooLargeError(self.where, key, size, at_most)
+            return StoredObject(result.bytes().to_bytes(), result.attributes.get(_DIGEST))
+
+    def stream(self, key: str) -> tuple[ObjectFacts, Iterator[bytes]]:
+        facts = self.facts(key)
+
+        def pieces() -> Iterator[bytes]:
+            for start in range(0, facts.size, PIECE):
+                end = min(start + PIECE, facts.size)
+                with self._errors(key):
+                    piece = obstore.get_range(self._store, key, start=start, end=end)
+                yield piece.to_bytes()
+
+        return facts, pieces()
+
+    def facts(self, key: str) -> ObjectFacts:
+        with self._errors(key):
+            result = obstore.get(self._store, key, options={"head": True})
+            return ObjectFacts(result.meta["size"], result.attributes.get(_DIGEST))
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        for page in self._pages(prefix):
+            yield from page
+
+    def _pages(self, prefix: str) -> Iterator[list[str]]:
+        pages = obstore.list(self._store, prefix, chunk_size=_LISTED_AT_ONCE)
+        while True:
+            with self._errors(None):
+                page = next(pages, None)
+            if page is None:
+                return
+            yield [found["path"] for found in page]
+
+    def delete(self, key: str) -> None:
+        with self._errors(key):
+            try:
+                obstore.delete(self._store, key)
+            except FileNotFoundError as error:
+                if "NoSuchBucket" in str(error):
+                    raise
+
+    @contextmanager
+    def _errors(self, key: str | None) -> Iterator[None]:
+        try:
+            yield
+        except (StoragesError, InvalidPathError):
+            raise
+        except (BaseError, OSError, ValueError) as error:
+            self._raise(key, error)
+
+    def _raise(self, key: str | None, error: Exception) -> NoReturn:
+        text = str(error)
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        # The library's own error shows more than it should: it must not be seen with ours.
+        raise self._typed(key, error, text) from None
+
+    def _typed(self, key: str | None, error: Exception, text: str) -> StoragesError:
+        status = _first(r"status code: ([0-9]{3})", text)
+        code = _first(r"<Code>(\w{1,100})</Code>", text)
+        message = _first(r"<Message>([^<]{1,300})", text)
+        detail = ", ".join(filter(None, (status, code, message))) or text.partition("\n")[0][:300]
+        if code == "NoSuchBucket":
+            return BucketNotFoundError(self.where, None, detail)
+        if isinstance(error, FileNotFoundError) and key is not None:
+            return NotFoundError(f"{key} in {self.where}")
+        if isinstance(error, (AlreadyExistsError, PreconditionError)) and key is not None:
+            return DocumentExistsError(self.where, key)
+        if code in _FULL or status == "507":
+            return StoreFullError(self.where, key, detail)
+        if status.startswith("4") and status not in ("408", "429"):
+            return StoreRefusedError(self.where, key, detail)
+        return StoreUnreachableError(self.where, key, detail)
+
+
+def _first(pattern: str, text: str) -> str:
+    found = re.search(pattern, text)
+    return found[1] if found else ""
+
+
+class MemoryBackend(_LibraryBackend):
+    """Objects in this process's memory, for tests; each backend has its own."""
+
+    def __init__(self) -> None:
+        super().__init__(MemoryStore(), "memory")
+
+
+class S3Backend(_LibraryBackend):
+    """Objects in a bucket of a server that speaks S3.
+
+    Variables such as `AWS_SESSION_TOKEN` are not obeyed.
+    """
+
+    def __init__(self, server: ObjectStoreServer) -> None:
+        secure = server.endpoint_url.startswith("https://")
+        credentials = {
+            "access_key_id": server.key_id,
+            "secret_access_key": server.secret_key,
+            "token": None,
+            "expires_at": None,
+        }
+        store = S3Store(
+            server.bucket,
+            config={
+                "aws_endpoint_url_s3": server.endpoint_url,
+                "endpoint": server.endpoint_url,
+                "region": server.region,
+                "virtual_hosted_style_request": False,
+                "skip_signature": False,
+                "unsigned_payload": False,
+                "disable_tagging": True,
+                "disable_bulk_delete": True,
+                "conditional_put": "etag",
+            },
+            credential_provider=lambda: credentials,  # type: ignore[arg-type]
+            client_options={
+                "allow_http": not secure,
+                "connect_timeout": timedelta(seconds=CONNECT_SECONDS),
+                "timeout": timedelta(seconds=REQUEST_SECONDS),
+            },
+            retry_config={
+                "max_retries": RETRIES,
+                "retry_timeout": timedelta(seconds=RETRY_SECONDS),
+                "backoff": {"max_backoff": timedelta(seconds=2)},
+            },
+        )
+        super().__init__(
+            store,
+            f"{server.endpoint_url}/{server.bucket}",
+            secrets=(server.secret_key, server.key_id),
+        )
+        self._server = server
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        last = ""
+        try:
+            for page in self._pages(prefix):
+                yield from page
+                last = page[-1]
+        except InvalidPathError:
+            # One strange key hides a page of good ones from the library; ours shows them all.
+            with self._errors(None):
+                yield from raw_keys(self._server, prefix, after=last)

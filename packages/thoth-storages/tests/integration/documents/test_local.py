@@ -1,0 +1,263 @@
+"""A local folder keeps what it was given, whatever breaks: disk full, killed, unplugged."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+import sys
+import textwrap
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from thoth.storages import (
+    CephStore,
+    CorruptDocumentError,
+    DocumentStoreError,
+    DocumentTooLargeError,
+    NotFoundError,
+    StoragesSettings,
+    StoreFullError,
+    StoreRefusedError,
+    StoreUnreachableError,
+)
+from thoth.storages.documents.local import INCOMING, LocalBackend
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+STEPS = ("open", "write", "setxattr", "fsync", "link", "replace", "close")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> CephStore:
+    made = CephStore("solver", backend=LocalBackend(tmp_path))
+    made.connect()
+    made.store_document({"kept": True}, "kept")
+    return made
+
+
+def files_in(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+class Fault:
+    """Makes the nth call of a system call fail, counting from 1."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, name: str, number: int, code: int) -> None:
+        self.calls = 0
+        real = getattr(os, name)
+
+        def call(*arguments: Any, **options: Any) -> Any:
+            self.calls += 1
+            if self.calls == number:
+                raise OSError(code, os.strerror(code))
+            return real(*arguments, **options)
+
+        monkeypatch.setattr(os, name, call)
+
+
+def _storing_fails(store: CephStore, key: str, *, overwrite: bool) -> bool:
+    try:
+        store.store_document({"new": True}, key, overwrite=overwrite)
+    except StoreFullError as error:
+        return error.key == f"solver/{key}"
+    return False
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+@pytest.mark.parametrize("step", STEPS[:-1])
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_full_disk_leaves_nothing_half_written(
+    store: CephStore, tmp_path: Path, step: str, number: int, overwrite: bool
+) -> None:
+    before = files_in(tmp_path)
+    key = "kept" if overwrite else "new"
+    with pytest.MonkeyPatch.context() as faults:
+        fault = Fault(faults, step, number, errno.ENOSPC)
+        if _storing_fails(store, key, overwrite=overwrite):
+            assert fault.calls >= number
+        else:
+            assert fault.calls < number
+    stored = store.retrieve_document(key) if store.document_exists(key) else None
+    assert stored in (None, {"new": True}, {"kept": True})
+    assert set(files_in(tmp_path)) - {*before, "solver/new"} == set()
+    store.store_document({"new": True}, key, overwrite=overwrite)
+    assert store.retrieve_document(key) == {"new": True}
+
+
+def test_a_real_limit_on_the_size_of_files_is_a_full_disk(tmp_path: Path) -> None:
+    program = f"""
+        import resource, signal
+        from thoth.storages import CephStore, StoreFullError
+        from thoth.storages.documents.local import LocalBackend
+        from pathlib import Path
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+        store = CephStore("x", backend=LocalBackend(Path({str(tmp_path)!r})))
+        store.connect()
+        try:
+            store.store_blob(b"x" * 5000, "large")
+        except StoreFullError as error:
+            print("full")
+        store.store_blob(b"x" * 500, "small")
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout == "full\n"
+    assert files_in(tmp_path) == ["x/small"]
+
+
+KILLED = """
+    import os, signal, sys
+    from pathlib import Path
+    from thoth.storages import CephStore
+    from thoth.storages.documents.local import LocalBackend
+    store = CephStore("solver", backend=LocalBackend(Path(sys.argv[1])))
+    store.connect()
+    name, overwrite = sys.argv[2], sys.argv[3] == "True"
+    real = getattr(os, name)
+    def call(*arguments, **options):
+        if sys.argv[4] == "after":
+            real(*arguments, **options)
+        os.kill(os.getpid(), signal.SIGKILL)
+    setattr(os, name, call)
+    store.store_document({"new": True}, "kept" if overwrite else "new", overwrite=overwrite)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_process_killed_at_any_step_leaves_the_old_or_the_new_document(
+    store: CephStore, tmp_path: Path, step: str, moment: str, overwrite: bool
+) -> None:
+    subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(KILLED), tmp_path, step, str(overwrite), moment],
+        timeout=60,
+        check=False,
+    )
+    assert set(store.get_document_listing()) <= {"kept", "new"}
+    for key, document in store.iterate_results():
+        assert document in ([{"kept": True}, {"new": True}] if overwrite else [{key: True}])
+    key = "kept" if overwrite else "new"
+    store.store_document({"new": True}, key, overwrite=overwrite)
+    left = list((tmp_path / INCOMING).iterdir())
+    assert len(left) <= 1
+    for path in left:
+        os.utime(path, (0, time.time() - 4_000))
+    store.connect()
+    assert list((tmp_path / INCOMING).iterdir()) == []
+    assert store.retrieve_document(key) == {"new": True}
+
+
+def test_content_reaches_the_disk_before_its_name_and_its_name_before_the_answer(
+    store: CephStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+    for name in ("write", "setxattr", "fsync", "link", "replace"):
+        real = getattr(os, name)
+
+        def call(*arguments: Any, _name: str = name, _real: Any = real, **options: Any) -> Any:
+            is_folder = _name == "fsync" and os.path.isdir(f"/proc/self/fd/{arguments[0]}")  # noqa: PTH112
+            calls.append("fsync folder" if is_folder else _name)
+            return _real(*arguments, **options)
+
+        monkeypatch.setattr(os, name, call)
+    store.store_document({}, "new")
+    assert calls == ["write", "setxattr", "fsync", "link", "fsync folder"]
+    calls.clear()
+    store.store_document({"a": 1}, "new", overwrite=True)
+    assert calls == ["write", "setxattr", "fsync", "replace", "fsync folder"]
+
+
+def test_a_changed_byte_is_found(store: CephStore, tmp_path: Path) -> None:
+    path = tmp_path / "solver" / "kept"
+    path.write_bytes(path.read_bytes().replace(b"true", b"null"))
+    with pytest.raises(CorruptDocumentError, match="SHA-256"):
+        store.retrieve_document("kept")
+
+
+def test_a_truncated_file_is_found(store: CephStore, tmp_path: Path) -> None:
+    os.truncate(tmp_path / "solver" / "kept", 3)
+    with pytest.raises(CorruptDocumentError):
+        store.retrieve_blob("kept")
+
+
+def test_files_that_somebody_put_there_are_read(store: CephStore, tmp_path: Path) -> None:
+    (tmp_path / "solver" / "other").write_text('{"a": 1}')
+    assert store.retrieve_document("other") == {"a": 1}
+    assert list(store.get_document_listing()) == ["kept", "other"]
+
+
+def test_without_extended_attributes_documents_are_kept_without_hashes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    Fault(monkeypatch, "setxattr", 1, errno.ENOTSUP)
+    store = CephStore("solver", backend=LocalBackend(tmp_path))
+    store.connect()
+    store.store_document({"a": 1}, "x")
+    assert "without their hashes" in caplog.text
+    assert store.retrieve_document("x") == {"a": 1}
+    store.store_document({"a": 1}, "x")
+
+
+def test_links_and_pipes_are_not_followed(store: CephStore, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("{}")
+    (tmp_path / "solver" / "link").symlink_to(secret)
+    os.mkfifo(tmp_path / "solver" / "pipe")
+    for key in ("link", "pipe"):
+        with pytest.raises((StoreRefusedError, NotFoundError)):
+            store.retrieve_document(key)
+    skipped: list[Any] = []
+    assert [key for key, _ in store.iterate_results(on_skipped=skipped.append)] == ["kept"]
+
+
+def test_the_folder_goes_away(store: CephStore, tmp_path: Path) -> None:
+    listing = store.get_document_listing()
+    tmp_path.rename(tmp_path.with_name("elsewhere"))
+    with pytest.raises(StoreUnreachableError):
+        list(listing)
+    tmp_path.with_name("elsewhere").rename(tmp_path)
+    assert list(store.get_document_listing()) == ["kept"]
+
+
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    store = CephStore("solver", backend=LocalBackend(tmp_path / "file" / "documents"))
+    with pytest.raises(DocumentStoreError, match="THOTH_DATA_DIR"):
+        store.connect()
+
+
+def test_a_document_may_not_be_where_a_folder_is(store: CephStore) -> None:
+    store.store_blob(b"{}", "folder/x")
+    for key in ("folder", "kept/x"):
+        with pytest.raises(DocumentStoreError):
+            store.store_document({}, key, overwrite=True)
+    assert list(store.get_document_listing()) == ["folder/x", "kept"]
+
+
+def test_what_is_too_large_for_memory_is_not_read(store: CephStore, tmp_path: Path) -> None:
+    path = tmp_path / "solver" / "sparse"
+    path.touch()
+    os.truncate(path, 2**28 + 1)
+    with pytest.raises(DocumentTooLargeError) as caught:
+        store.retrieve_blob("sparse")
+    assert (caught.value.size, caught.value.limit) == (2**28 + 1, 2**28)
+
+
+def test_without_an_endpoint_documents_go_below_the_data_directory(tmp_path: Path) -> None:
+    store = CephStore("a/b", settings=StoragesSettings(data_dir=tmp_path / "data"))
+    assert not (tmp_path / "data").exists()
+    store.connect()
+    store.store_document({}, "x")
+    assert files_in(tmp_path) == ["data/documents/a/b/x"]

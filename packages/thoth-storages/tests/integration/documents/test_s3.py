@@ -1,0 +1,305 @@
+"""What servers that speak S3 do to us: refusals, strange keys, and going away."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import traceback
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, quote, urlsplit
+from xml.sax.saxutils import escape
+
+import msgspec
+import obstore
+import pytest
+
+from thoth.storages import (
+    BucketNotFoundError,
+    CephStore,
+    DocumentExistsError,
+    DocumentStoreError,
+    InvalidRecordError,
+    NotFoundError,
+    StoragesSettings,
+    StoreFullError,
+    StoreRefusedError,
+    StoreUnreachableError,
+    UnexpectedKeyError,
+)
+from thoth.storages.documents.s3 import S3Backend
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from thoth.storages import ObjectStoreServer
+
+
+def opened(server: ObjectStoreServer, prefix: str = "") -> CephStore:
+    store = CephStore(prefix or f"t-{secrets.token_hex(6)}/solver", backend=S3Backend(server))
+    store.connect()
+    return store
+
+
+def refusal(code: str, message: str = "No.") -> str:
+    return f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>{message}</Message></Error>"
+
+
+def listing(keys: list[str], token: str = "") -> str:
+    contents = "".join(
+        f"<Contents><Key>{key}</Key><LastModified>2020-01-01T00:00:00.000Z</LastModified>"
+        f"<Size>1</Size><ETag>x</ETag></Contents>"
+        for key in keys
+    )
+    more = f"<NextContinuationToken>{token}</NextContinuationToken>" if token else ""
+    return f"<ListBucketResult><Name>b</Name>{more}{contents}</ListBucketResult>"
+
+
+# --- what a server may say -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "kind"),
+    [
+        (403, "InvalidAccessKeyId", StoreRefusedError),
+        (403, "SignatureDoesNotMatch", StoreRefusedError),
+        (403, "AccessDenied", StoreRefusedError),
+        (400, "InvalidRequest", StoreRefusedError),
+        (404, "NoSuchBucket", BucketNotFoundError),
+        (403, "QuotaExceeded", StoreFullError),
+        (507, "InsufficientStorage", StoreFullError),
+        (503, "SlowDown", StoreUnreachableError),
+        (500, "InternalError", StoreUnreachableError),
+    ],
+)
+def test_refusals_are_typed(
+    scripted: Any, status: int, code: str, kind: type, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    scripted.answer = lambda method, path: (200, listing([]))
+    store = opened(scripted.settings)
+    echo = f"{scripted.settings.secret_key} of {scripted.settings.key_id}"
+    scripted.answer = lambda method, path: (status, refusal(code, echo))
+    asks: Any = {
+        "put": lambda: store.store_blob(b"{}", "x"),
+        "get": lambda: store.retrieve_blob("x"),
+        "list": lambda: list(store.get_document_listing()),
+        "check": store.check_connection,
+    }
+    for name, ask in asks.items():
+        with pytest.raises(DocumentStoreError) as caught:
+            ask()
+        assert type(caught.value) is kind, name
+        shown = "".join(traceback.format_exception(caught.value)) + repr(store) + caplog.text
+        for secret in (scripted.settings.secret_key, scripted.settings.key_id):
+            assert secret not in shown
+        assert store.prefix in shown
+        assert caught.value.remedy in str(caught.value)
+
+
+def test_nothing_listens(scripted: Any) -> None:
+    settings = scripted.settings
+    scripted.server_close()
+    with pytest.raises(StoreUnreachableError, match="THOTH_S3_ENDPOINT_URL"):
+        opened(settings)
+
+
+def test_variables_of_amazons_tools_are_not_obeyed(
+    scripted: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
+        "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:1",
+        "AWS_SESSION_TOKEN": "token-of-somebody",
+        "AWS_ACCESS_KEY_ID": "somebody",
+        "AWS_SKIP_SIGNATURE": "true",
+        "AWS_UNSIGNED_PAYLOAD": "true",
+        "AWS_REGION": "mars-1",
+        "AWS_BUCKET": "elsewhere",
+        "AWS_VIRTUAL_HOSTED_STYLE_REQUEST": "true",
+    }.items():
+        monkeypatch.setenv(name, value)
+    scripted.answer = lambda method, path: (200, listing([]))
+    store = opened(scripted.settings)
+    store.store_blob(b"{}", "x")
+    assert scripted.requests[-1] == ("PUT", f"/bucket/{store.prefix}/x")
+    headers = scripted.headers[-1]
+    assert f"Credential={scripted.settings.key_id}/" in headers["authorization"]
+    assert "/us-east-1/s3/" in headers["authorization"]
+    assert "x-amz-security-token" not in headers
+    assert headers["if-none-match"] == "*"
+    assert len(headers["x-amz-content-sha256"]) == 64
+
+
+# --- strange keys --------------------------------------------------------------------------------
+
+STRANGE = ("//b", "/../c", "/./d", "/a\x01b", "/..", "/a b", "/é", "/ <&>", "/x//", "/+%2f")
+
+
+def test_keys_that_the_library_refuses_do_not_hide_the_others(scripted: Any) -> None:
+    good = [f"solver-{number:08x}" for number in range(40)]
+    folder = "t/solver"
+    keys = sorted([*(f"{folder}/{name}" for name in good), *(folder + name for name in STRANGE)])
+
+    def answer(method: str, path: str) -> tuple[int, str]:
+        asked = {name: value[0] for name, value in parse_qs(urlsplit(path).query).items()}
+        later = [key for key in keys if key.startswith(asked["prefix"])]
+        after = asked.get("continuation-token") or asked.get("start-after") or ""
+        page = [key for key in later if key > after]
+        token = quote(page[9]) if len(page) > 10 else ""
+        names = page[:10]
+        if "encoding-type" in asked:
+            return 200, listing([quote(name, safe="/") for name in names], token)
+        return 200, listing([escape(name).replace("\x01", "&#1;") for name in names], token)
+
+    scripted.answer = answer
+    store = opened(scripted.settings, folder)
+    skipped: list[Any] = []
+    assert list(store.get_document_listing(on_skipped=skipped.append)) == good
+    assert all(isinstance(error, UnexpectedKeyError) for error in skipped)
+    assert sorted(error.key for error in skipped) == sorted(folder + name for name in STRANGE)
+    assert all(str(error).isascii() for error in skipped)
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (200, ""),
+        (200, "<html>"),
+        (403, refusal("AccessDenied")),
+        (500, ""),
+        (404, refusal("NoSuchBucket")),
+    ],
+)
+def test_the_own_listing_fails_with_typed_errors_too(scripted: Any, status: int, body: str) -> None:
+    def answer(method: str, path: str) -> tuple[int, str]:
+        if "encoding-type" in path:
+            return status, body
+        return 200, listing([] if "check" in path else ["t/solver//x"])
+
+    scripted.answer = answer
+    store = opened(scripted.settings, "t/solver")
+    with pytest.raises(DocumentStoreError):
+        list(store.get_document_listing())
+
+
+# --- a real server -------------------------------------------------------------------------------
+
+
+def test_wrong_credentials_are_refused_and_not_shown(seaweedfs: ObjectStoreServer) -> None:
+    for change in ({"secret_key": "S3CRET"}, {"key_id": "S3CRET"}):
+        server = msgspec.structs.replace(seaweedfs, **change)
+        with pytest.raises(StoreRefusedError) as caught:
+            opened(server)
+        shown = "".join(traceback.format_exception(caught.value)) + repr(server)
+        assert "S3CRET" not in shown
+        assert seaweedfs.secret_key not in shown
+
+
+def test_no_bucket_is_made(seaweedfs: ObjectStoreServer) -> None:
+    server = msgspec.structs.replace(seaweedfs, bucket="no-such-bucket")
+    for _ in range(2):
+        with pytest.raises(BucketNotFoundError, match="THOTH_CEPH_BUCKET"):
+            opened(server)
+
+
+def test_a_listing_of_several_pages_is_whole(seaweedfs: ObjectStoreServer) -> None:
+    store = opened(seaweedfs)
+    documents: dict[str, dict[str, Any]] = {f"solver-{number:08x}": {} for number in range(1_100)}
+    store.store_documents(documents.items())
+    assert list(store.get_document_listing()) == list(documents)
+
+
+def test_the_server_goes_away_in_the_middle_of_a_listing(cut: Any) -> None:
+    cutter, server = cut
+    store = opened(server)
+    store.store_documents((f"solver-{number:08x}", {}) for number in range(1_100))
+    cutter.received_at_most = 200_000
+    with pytest.raises(StoreUnreachableError):
+        list(store.get_document_listing())
+    with pytest.raises(StoreUnreachableError):
+        list(store.iterate_results())
+    cutter.received_at_most = float("inf")
+    assert sum(1 for _ in store.get_document_listing()) == 1_100
+
+
+@pytest.mark.parametrize("size", [200_000, 30_000_000])
+def test_the_server_goes_away_in_the_middle_of_a_put(cut: Any, tmp_path: Path, size: int) -> None:
+    cutter, server = cut
+    store = opened(server)
+    source = tmp_path / "source"
+    source.write_bytes(secrets.token_bytes(size))
+    cutter.sent_at_most = size // 2
+    with pytest.raises(StoreUnreachableError):
+        store.store_file(source, "x")
+    cutter.sent_at_most = float("inf")
+    assert not store.document_exists("x")
+    assert list(store.get_document_listing()) == []
+    store.store_file(source, "x")
+    store.retrieve_file("x", tmp_path / "target")
+    assert (tmp_path / "target").read_bytes() == source.read_bytes()
+
+
+def test_the_server_goes_away_in_the_middle_of_a_get(cut: Any, tmp_path: Path) -> None:
+    cutter, server = cut
+    store = opened(server)
+    source, target = tmp_path / "source", tmp_path / "target"
+    source.write_bytes(secrets.token_bytes(30_000_000))
+    target.write_bytes(b"as it was")
+    store.store_file(source, "x")
+    cutter.received_at_most = 15_000_000
+    with pytest.raises(StoreUnreachableError):
+        store.retrieve_file("x", target)
+    assert target.read_bytes() == b"as it was"
+    assert sorted(tmp_path.iterdir()) == [source, target]
+
+
+def test_the_answer_to_a_put_is_lost(cut: Any) -> None:
+    cutter, server = cut
+    store = opened(server)
+    cutter.received_at_most = 0
+    with pytest.raises(StoreUnreachableError):
+        store.store_document({"a": 1}, "x")
+    cutter.received_at_most = float("inf")
+    store.store_document({"a": 1}, "x")
+    with pytest.raises(DocumentExistsError):
+        store.store_document({"a": 2}, "x")
+
+
+def test_a_file_that_changes_while_it_is_stored_is_not_stored(
+    seaweedfs: ObjectStoreServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = opened(seaweedfs)
+    source = tmp_path / "source"
+    for size in (1_000, 20_000_000):
+        source.write_bytes(b"x" * size)
+        monkeypatch.setattr("thoth.storages.documents.ceph.digest_of_file", lambda path: "0" * 64)
+        with pytest.raises(InvalidRecordError):
+            store.store_file(source, "x")
+        assert not store.document_exists("x")
+
+
+def test_objects_of_others_are_read_without_their_hash(seaweedfs: ObjectStoreServer) -> None:
+    backend = S3Backend(seaweedfs)
+    store = opened(seaweedfs)
+    obstore.put(backend._store, f"{store.prefix}/x", b'{"a": 1}')
+    assert store.retrieve_document("x") == {"a": 1}
+    store.store_document({"a": 1}, "y")
+    with pytest.raises(NotFoundError):
+        store.retrieve_document("z")
+
+
+def test_settings_name_the_server(seaweedfs: ObjectStoreServer, tmp_path: Path) -> None:
+    settings = StoragesSettings(data_dir=tmp_path, object_store=seaweedfs)
+    store = CephStore("named", settings=settings)
+    store.connect()
+    store.store_document({"a": 1}, "x", overwrite=True)
+    given = CephStore(
+        "named",
+        host=seaweedfs.endpoint_url,
+        key_id=seaweedfs.key_id,
+        secret_key=seaweedfs.secret_key,
+        bucket=seaweedfs.bucket,
+    )
+    given.connect()
+    assert given.retrieve_document("x") == {"a": 1}
+    assert list(tmp_path.iterdir()) == []
