@@ -198,3 +198,12 @@ def test_names_versions_and_urls_are_brought_into_one_form(known: GraphDatabase)
         known.normalize_python_index_url("ftp://user:secret@host/")
     assert caught.value.argument == "index_url"
     assert "secret" not in str(caught.value)
+
+
+def test_a_backslash_in_a_pattern_is_one_of_its_characters(graph: GraphDatabase) -> None:
+    graph.releases.record([ReleaseRecord("a", "1.0"), ReleaseRecord("a\\b", "1.0")])
+
+    assert graph.get_python_package_version_names_all(like="\\") == ["a\\b"]
+    assert graph.get_python_package_version_names_all(like="%\\b") == ["a\\b"]
+    assert graph.get_python_package_version_names_all(like="%\\") == []
+    assert graph.get_python_package_version_names_count_all(like="a\\%") == 1

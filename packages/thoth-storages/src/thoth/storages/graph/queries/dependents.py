@@ -84,20 +84,34 @@ _REACHED = """
                AS step (release_id, extras, requirement_id)),
     known AS MATERIALIZED (SELECT * FROM reached LIMIT (SELECT %(limit)s::bigint))
 """
-# One row more than the page, with nothing but how much was reached.
+# One row more than the page, with nothing but how much was reached. Rows are looked up by key
+# (OFFSET 0) and put together before they are ordered: the planner, which cannot know how few there
+# are, would else walk through all dependencies in order until a page is full.
 _WITH_REQUIREMENTS = f"""
+    , bound AS MATERIALIZED (
+        SELECT release.*, requirement.id AS requirement_id, requirement.package_id AS required_id,
+               {_REQUIREMENT}
+          FROM known
+          CROSS JOIN LATERAL (
+                SELECT * FROM requirement WHERE id = known.requirement_id OFFSET 0) AS requirement
+          CROSS JOIN LATERAL (
+                SELECT release_id FROM dependency
+                 WHERE requirement_id = known.requirement_id OFFSET 0) AS dependency
+          CROSS JOIN LATERAL (
+                SELECT id, package_id, package_index_id, version_key, version
+                  FROM release WHERE id = dependency.release_id OFFSET 0) AS release
+         WHERE known.requirement_id IS NOT NULL
+           AND (%(direct)s
+                OR (requirement.package_id = %(package_id)s {{admitted}}) IS NOT TRUE))
     (SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, count(*) FROM known)
     UNION ALL
-    (SELECT package.name, release.version, package_index.url, required.name, {_REQUIREMENT}, NULL
-       FROM known
-       JOIN requirement ON requirement.id = known.requirement_id
-       JOIN package required ON required.id = requirement.package_id
-       JOIN dependency ON dependency.requirement_id = requirement.id
-       JOIN release ON release.id = dependency.release_id
+    (SELECT package.name, release.version, package_index.url, required.name,
+            release.specifier, release.extras, release.marker, release.url, NULL
+       FROM bound AS release
+       JOIN package required ON required.id = release.required_id
        JOIN package ON package.id = release.package_id
        LEFT JOIN package_index ON package_index.id = release.package_index_id
-      WHERE %(direct)s OR (required.id = %(package_id)s {{admitted}}) IS NOT TRUE
-      {RELEASE_ORDER}, required.name, requirement.id
+      {RELEASE_ORDER}, required.name, release.requirement_id
       LIMIT %(count)s OFFSET %(start_offset)s)
 """  # noqa: S608
 

@@ -286,7 +286,8 @@ def _names(
     of_package = Conditions()
     of_package.add(f"package.ecosystem = '{ECOSYSTEM}'")
     if arguments.text("like", like) is not None and like is not None:
-        pattern = like.lower() if "%" in like else f"%{like.lower()}%"
+        pattern = like.lower().replace("\\", "\\\\")
+        pattern = pattern if "%" in like else f"%{pattern}%"
         of_package.add("package.name LIKE %(like)s", like=pattern)
     of_release = Conditions() if distinct else of_package
     add_environment(of_release, os_name, os_version, python_version)

@@ -24,6 +24,7 @@ ADD_PACKAGES = """
     SELECT %(ecosystem)s, name FROM unnest(%(names)s::text[]) AS wanted (name)
      ORDER BY name COLLATE "C"
     ON CONFLICT DO NOTHING
+    RETURNING name, id
 """
 
 FIND_INDEXES = """
@@ -34,6 +35,7 @@ ADD_INDEXES = """
     SELECT %(ecosystem)s, url FROM unnest(%(urls)s::text[]) AS wanted (url)
      ORDER BY url COLLATE "C"
     ON CONFLICT DO NOTHING
+    RETURNING url, id
 """
 
 FIND_REQUIREMENTS = "SELECT digest, id FROM requirement WHERE digest = ANY(%(digests)s)"
@@ -46,6 +48,7 @@ ADD_REQUIREMENTS = """
                    marker_extras text[], marker text, url text)
      ORDER BY digest
     ON CONFLICT DO NOTHING
+    RETURNING digest, id
 """
 
 # Flags are two bits each: 0 unknown, 1 false, 2 true. An unknown index is 0.
@@ -294,7 +297,9 @@ CHECK_AGAIN = "SET LOCAL session_replication_role = origin"
 
 # May the role make indexes, and are there no releases yet?
 MAY_LOAD = """
-    SELECT bool_and(pg_has_role(relowner, 'USAGE')) AND NOT EXISTS (SELECT FROM release)
+    SELECT bool_and(pg_has_role(relowner, 'USAGE')
+                    AND has_schema_privilege(relnamespace, 'CREATE'))
+           AND NOT EXISTS (SELECT FROM release)
       FROM pg_class WHERE oid IN ('release'::regclass, 'dependency'::regclass)
 """
 LOCK_TABLES = "LOCK TABLE release, dependency IN ACCESS EXCLUSIVE MODE NOWAIT"

@@ -105,8 +105,8 @@ class _Writer:
         """Find or add the packages and indexes of these releases, and of what they require.
 
         Return the requirements that are still to be added. Where the role may skip the checks of
-        foreign keys, what was there already is locked, so that nobody removes it before this
-        transaction ends.
+        foreign keys, what others made, before or meanwhile, is locked, so that nobody removes it
+        before this transaction ends.
         """
         batch = self._batch
         lists = {id(digests): digests for digests in map(batch.dependencies.__getitem__, places)}
@@ -118,31 +118,44 @@ class _Writer:
         names.update(requirement.name for requirement in requirements.values())
         self._find_packages(names.difference(self._packages))
         self._may_skip_checks = self._value(sql.MAY_SKIP_CHECKS)
-        if self._may_skip_checks:
-            known = [self._packages[name] for name in names.intersection(self._packages)]
-            self._lock(sql.LOCK_PACKAGES, known)
-            self._lock(sql.LOCK_INDEXES, [index for index in self._indexes.values() if index])
-            self._lock(sql.LOCK_REQUIREMENTS, list(self._requirements.values()))
+        known = [self._packages[name] for name in names.intersection(self._packages)]
+        self._lock(sql.LOCK_PACKAGES, known)
+        self._lock(sql.LOCK_INDEXES, [index for index in self._indexes.values() if index])
+        self._lock(sql.LOCK_REQUIREMENTS, list(self._requirements.values()))
         self._add_packages(sorted(names.difference(self._packages)))
         self._add_indexes()
         return requirements
 
     def _lock(self, statement: str, ids: Sequence[int]) -> None:
-        if ids and len(self._rows(statement, {"ids": packing.integers(ids)})) < len(ids):
+        """Keep rows that others made from being removed, unless foreign keys are checked anyway."""
+        if not (ids and self._may_skip_checks):
+            return
+        if len(self._rows(statement, {"ids": packing.integers(ids)})) < len(ids):
             raise errors.ForeignKeyViolation("a row that releases point to was removed meanwhile")
+
+    def _lock_met(self, statement: str, ids: Mapping[Any, int], others: Collection[Any]) -> None:
+        """Lock what somebody else added meanwhile; raise what is tried again where it is gone."""
+        if not ids.keys() >= set(others):
+            raise errors.SerializationFailure("a row was recorded and removed meanwhile")
+        self._lock(statement, [ids[key] for key in others])
 
     def _add_packages(self, names: Sequence[str]) -> None:
         if names:
             wanted = {"ecosystem": self._batch.ecosystem, "names": packing.texts(names)}
-            self._execute(sql.ADD_PACKAGES, wanted)
-            self._find_packages(names)
+            self._packages.update(self._rows(sql.ADD_PACKAGES, wanted))
+            others = [name for name in names if name not in self._packages]
+            self._find_packages(others)
+            self._lock_met(sql.LOCK_PACKAGES, self._packages, others)
 
     def _add_indexes(self) -> None:
         urls = {url for _, _, url in self._batch.keys if url is not None}
         missing = sorted(urls.difference(self._indexes))
         if missing:
-            self._execute(sql.ADD_INDEXES, {"ecosystem": self._batch.ecosystem, "urls": missing})
+            wanted = {"ecosystem": self._batch.ecosystem, "urls": missing}
+            self._indexes.update(self._rows(sql.ADD_INDEXES, wanted))
+            others = [url for url in missing if url not in self._indexes]
             self._find_indexes()
+            self._lock_met(sql.LOCK_INDEXES, self._indexes, others)
 
     def _add_requirements(self, requirements: Mapping[bytes, Requirement]) -> None:
         if not requirements:
@@ -161,8 +174,11 @@ class _Writer:
                 "url": requirement.url,
             }
             rows.append(row)
-        self._execute(sql.ADD_REQUIREMENTS, {"rows": msgspec.json.encode(rows).decode()})
-        self._find_requirements(requirements)
+        added = {"rows": msgspec.json.encode(rows).decode()}
+        self._requirements.update(self._rows(sql.ADD_REQUIREMENTS, added))
+        others = [digest for digest in requirements if digest not in self._requirements]
+        self._find_requirements(others)
+        self._lock_met(sql.LOCK_REQUIREMENTS, self._requirements, others)
 
     # --- releases --------------------------------------------------------------------------------
 
