@@ -116,6 +116,11 @@ def test_what_fits_lands_in_the_table(graph: GraphDatabase, change: str) -> None
     assert rows(graph) == {"pi_matmul": 1}
 
 
+def test_parameters_that_are_no_number_that_json_knows_are_none(graph: GraphDatabase) -> None:
+    sync(graph, {**indicator_output("PiMine"), "@parameters": float("nan")})
+    assert one(graph, "performance_indicator")["parameters"] == {}
+
+
 def test_a_repetition_that_is_synced_again_moves_its_indicator(graph: GraphDatabase) -> None:
     sync(graph, indicator_output("PiMatmul"))
     sync(graph, indicator_output("PiConv2D"))

@@ -157,3 +157,21 @@ def test_the_limits_are_enforced(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "values" in refused({**document(), "more": shared}).problem
     monkeypatch.setattr(documents, "MAX_DOCUMENT_BYTES", 10)
     assert "bytes" in refused(json.dumps(document()).encode()).problem
+
+
+class Keyed(dict[Any, Any]):
+    """A mapping that is no plain dict."""
+
+
+@pytest.mark.parametrize("content", [{1: 2}, {"a": {None: 1}}, {"a": [Keyed({b"x": Keyed()})]}])
+def test_a_key_that_is_not_a_text_is_refused_wherever_it_is(content: dict[Any, Any]) -> None:
+    with pytest.raises(InvalidDocumentError, match="a key that is not a text"):
+        read_document(document(arguments=content), Report)
+
+
+def test_a_lone_surrogate_where_no_text_belongs_is_refused() -> None:
+    with pytest.raises(InvalidDocumentError, match="a lone surrogate"):
+        read_document({**document(), "result": {"values": "\ud800"}}, Report)
+    with pytest.raises(InvalidDocumentError, match="a lone surrogate") as refused:
+        documents.read_part({"values": "\ud800"}, Report, document_id=NAME, path="result")
+    assert refused.value.path == "result"

@@ -23,7 +23,8 @@ MAX_VALUES = 5_000_000
 MAX_ID_CHARACTERS = 255
 """The id of a document may have at most so many characters."""
 
-_CONTAINERS = frozenset({dict, list, tuple})
+_CONTAINERS = (dict, list, tuple)
+_SURROGATE = "has a lone surrogate where no text belongs"
 _T = TypeVar("_T")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*", re.ASCII)
 _PLACE = re.compile(r" - at (?:`key` in )?`\$(.*)`\Z")
@@ -90,6 +91,8 @@ def read_document(
         envelope = msgspec.convert(decoded, _Envelope[result_type])  # type: ignore[valid-type]
     except msgspec.ValidationError as error:
         raise _invalid(known_id, error) from error
+    except UnicodeEncodeError as error:
+        raise InvalidDocumentError(known_id, "", _SURROGATE) from error
     metadata = envelope.metadata
     if known_id is None:
         raise InvalidDocumentError(
@@ -135,18 +138,21 @@ def _too_deep() -> str:
 
 
 def _check_size(content: dict[str, Any], document_id: str | None) -> None:
-    """Refuse what is too deep (or holds itself) or has too many values; level by level."""
+    """Refuse what is too deep (or holds itself), too much or no JSON object; level by level."""
     level: list[Any] = [content]
     values = 0
     for _ in range(MAX_DEPTH):
         values += sum(map(len, level))
+        for node in level:
+            if isinstance(node, dict) and not all(isinstance(key, str) for key in node):
+                raise InvalidDocumentError(document_id, "", "has a key that is not a text")
         if values > MAX_VALUES:
             raise InvalidDocumentError(document_id, "", f"has over {MAX_VALUES:,} values")
         level = [
             child
             for node in level
-            for child in (node.values() if type(node) is dict else node)
-            if type(child) in _CONTAINERS
+            for child in (node.values() if isinstance(node, dict) else node)
+            if isinstance(child, _CONTAINERS)
         ]
         if not level:
             return
@@ -213,3 +219,5 @@ def read_part(
         found = _invalid(document_id, error)
         place = f"{path}.{found.path}".removesuffix(".")
         raise InvalidDocumentError(document_id, place, found.problem) from error
+    except UnicodeEncodeError as error:
+        raise InvalidDocumentError(document_id, path, _SURROGATE) from error

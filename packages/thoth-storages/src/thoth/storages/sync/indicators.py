@@ -73,7 +73,8 @@ def read_indicator(output: object) -> Indicator | None:
 
 
 def _or_empty(value: Any) -> Any:
-    return {} if value is None else value
+    """Return an object for nothing; a number that is not finite is none in JSON."""
+    return {} if value is None or (isinstance(value, float) and not math.isfinite(value)) else value
 
 
 # --- rows ----------------------------------------------------------------------------------------
