@@ -33,7 +33,7 @@ def store(request):
         return MemoryFactStore()
     graph = request.getfixturevalue("graph")
     with graph.migration_connection() as connection:
-        connection.execute("TRUNCATE package_index, page, artifact_metadata")
+        connection.execute("DELETE FROM package_index; DELETE FROM artifact_metadata")
     return GraphFactStore(graph)
 
 
