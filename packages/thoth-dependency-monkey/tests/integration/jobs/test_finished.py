@@ -56,6 +56,12 @@ def finish(graph: GraphDatabase, stack: str, finished: FinishedJob) -> None:
     assert graph.validations.finish(job.job_id, job.attempt, finished)
 
 
+def any_is_there(graph: GraphDatabase, backends: list[int]) -> bool:
+    with graph.migration_connection() as connection:
+        statement = "SELECT FROM pg_stat_activity WHERE pid = ANY(%s)"
+        return connection.execute(statement, (backends,)).fetchone() is not None
+
+
 def told(notices: list[FinishedNotice]) -> list[tuple[str, str, int]]:
     return [
         (notice.phase, notice.reason, notice.attempt)
@@ -91,9 +97,12 @@ def test_a_connection_that_breaks_and_a_notice_that_is_none_do_no_harm(
         with graph.migration_connection() as connection:
             connection.execute("SELECT pg_notify(%s, 'garbage')", (FINISHED_CHANNEL,))
             connection.commit()
-            connection.execute(
-                f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {LISTENERS}"
-            )
+            ended = connection.execute(
+                f"SELECT pid FROM pg_stat_activity WHERE {LISTENERS} AND pg_terminate_backend(pid)"
+            ).fetchall()
+        assert ended
+        eventually(lambda: not any_is_there(graph, [pid for (pid,) in ended]))
+        notices.clear()
         eventually(lambda: is_heard(graph, notices))
         finish(graph, "broken", failed())
         eventually(lambda: told(notices) == [("failed", failed().reason, 1)])
