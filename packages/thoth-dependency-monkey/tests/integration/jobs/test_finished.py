@@ -98,10 +98,10 @@ def test_a_connection_that_breaks_and_a_notice_that_is_none_do_no_harm(
             connection.execute("SELECT pg_notify(%s, 'garbage')", (FINISHED_CHANNEL,))
             connection.commit()
             ended = connection.execute(
-                f"SELECT pid FROM pg_stat_activity WHERE {LISTENERS} AND pg_terminate_backend(pid)"
+                f"SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity WHERE {LISTENERS}"
             ).fetchall()
         assert ended
-        eventually(lambda: not any_is_there(graph, [pid for (pid,) in ended]))
+        eventually(lambda: not any_is_there(graph, [pid for pid, _ in ended]))
         notices.clear()
         eventually(lambda: is_heard(graph, notices))
         finish(graph, "broken", failed())
