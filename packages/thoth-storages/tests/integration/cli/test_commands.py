@@ -7,7 +7,9 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,18 +46,45 @@ def environment(settings: StoragesSettings, **more: str) -> dict[str, str]:
     }
 
 
+@cache
+def commands() -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, Path(__file__).with_name("forking.py")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _end_of_commands() -> Iterator[None]:
+    yield
+    if commands.cache_info().currsize:
+        commands().communicate()
+        commands.cache_clear()
+
+
 def run(
     *arguments: str | Path, env: Mapping[str, str], code: int = 0, stdin: str = ""
 ) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "thoth.storages", *map(str, arguments)],
-        env=env,
-        input=stdin,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    """Run the command in a process of its own, by `forking.py`."""
+    with tempfile.TemporaryDirectory() as folder:
+        files = {name: Path(folder, name) for name in ("stdin", "stdout", "stderr")}
+        for name, file in files.items():
+            file.write_text(stdin if name == "stdin" else "")
+        texts = [str(argument) for argument in arguments]
+        order = {"arguments": texts, "env": dict(env)} | {n: str(f) for n, f in files.items()}
+        forking = commands()
+        assert forking.stdin is not None
+        assert forking.stdout is not None
+        forking.stdin.write(json.dumps(order) + "\n")
+        forking.stdin.flush()
+        done = subprocess.CompletedProcess(
+            texts,
+            int(forking.stdout.readline()),
+            files["stdout"].read_text(),
+            files["stderr"].read_text(),
+        )
     assert done.returncode == code, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     return done
@@ -79,13 +108,7 @@ def nowhere() -> Iterator[dict[str, str]]:
         yield kept | {"THOTH_DATA_DIR": str(data_dir), "THOTH_PG_LINGER": "0"}
 
 
-def test_the_version_is_the_distributions(prepared: dict[str, str]) -> None:
-    assert run("--version", env=prepared).stdout == (
-        f"thoth-storages, version {version('thoth-storages')}\n"
-    )
-
-
-def test_help_and_version_import_nothing_heavy() -> None:
+def test_the_version_is_the_distributions_and_imports_nothing_heavy() -> None:
     code = (
         "import sys\nsys.argv = ['thoth-storages', '--version']\n"
         "from thoth.storages.cli.commands import run\nrun()\nprint(*sys.modules)"
@@ -93,7 +116,9 @@ def test_help_and_version_import_nothing_heavy() -> None:
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     )
-    assert set(done.stdout.split()).isdisjoint(("sqlalchemy", "alembic", "psycopg", "msgspec"))
+    told, modules = done.stdout.splitlines()
+    assert told == f"thoth-storages, version {version('thoth-storages')}"
+    assert set(modules.split()).isdisjoint(("sqlalchemy", "alembic", "psycopg", "msgspec"))
 
 
 def test_the_schema_is_made_and_compared(empty: dict[str, str]) -> None:
@@ -130,6 +155,7 @@ def test_what_only_reads_makes_no_embedded_server(nowhere: dict[str, str]) -> No
     assert list(Path(nowhere["THOTH_DATA_DIR"]).iterdir()) == []
 
 
+@pytest.mark.slow
 def test_the_embedded_server_is_made_and_asked(nowhere: dict[str, str]) -> None:
     run("initialize-schema", env=nowhere)
     answer = run("-v", "psql", "--", "-Atc", "SELECT count(*) FROM release", env=nowhere)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from thoth.storages.cli.picture import svg
@@ -114,14 +114,44 @@ def test_the_whole_schema_is_laid_out_cleanly(*, performance: bool) -> None:
     check(lay_out(schema, widths(schema)))
 
 
+def keys_that_refer() -> Schema:
+    """Return tables in three columns, the one in the middle with a key that is a reference too.
+
+    From both sides lines come to it: its own line needs one of its sides.
+    """
+    sizes = {"t0": (2, 1), "t1": (1, 1), "t2": (1, 1, 2, 1), "t3": (1,) * 4, "t4": (1,) * 4}
+    tables = tuple(
+        Table(f"{concern}_{place}", concern, "", tuple(column(f"c{i}") for i in range(count)))
+        for concern, counts in sizes.items()
+        for place, count in enumerate(counts)
+    )
+    pairs = [("t3_0", "t2_2"), ("t2_2", "t0_0"), ("t0_0", "t0_0"), ("t0_1", "t2_2")]
+    return Schema(
+        "0001",
+        tables,
+        tuple(
+            Reference(source, "c0", target, "c0", optional=False, single=False)
+            for source, target in pairs
+        ),
+    )
+
+
 @given(schemas())
-@settings(max_examples=25, deadline=None)
+@example(keys_that_refer())
+@settings(max_examples=15)
 def test_any_schema_is_laid_out_cleanly(schema: Schema) -> None:
     check(lay_out(schema, widths(schema)))
 
 
+@pytest.mark.slow
 @given(schemas())
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=1_000)
+def test_many_schemas_are_laid_out_cleanly(schema: Schema) -> None:
+    check(lay_out(schema, widths(schema)))
+
+
+@given(schemas())
+@settings(max_examples=4)
 def test_any_schema_gives_one_well_formed_drawing(schema: Schema) -> None:
     drawing = svg.render(schema)
     assert drawing == svg.render(schema)

@@ -20,7 +20,6 @@ _THROUGH_A_COLUMN = 320.0
 _WITHIN_A_PANEL = 30.0
 _CROWDED = 12.0
 _BACKWARDS = 40.0
-_TAKEN = 1_000.0
 _ON_TOP = 100
 _MOST_ROUNDS = 50
 
@@ -29,7 +28,7 @@ Net = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """Where a line begins or ends: a column of boxes, a height, and the net that owns the place."""
+    """Where a line begins or ends: a column of boxes, and a height."""
 
     column: int
     y: float
@@ -88,10 +87,15 @@ class Riser:
 def choose(links: Sequence[tuple[Pin, Pin, Net]], gaps: Sequence[Sequence[Gap]]) -> list[Route]:
     """Return the routes of all links, in their order: short ones, sharing what a net has already.
 
-    `gaps` are those of each column.
+    `gaps` are those of each column. Where two nets meet at a pin (a key that is a reference too),
+    each has a side of its own: the first one chooses, and the other side is kept for the second.
     """
     used: dict[tuple[int, int], set[Net]] = defaultdict(set)
-    owners: dict[tuple[int, float, int], Net] = {}
+    owners: dict[tuple[Pin, int], Net] = {}
+    meeting: dict[Pin, set[Net]] = defaultdict(set)
+    for source, target, net in links:
+        meeting[source].add(net)
+        meeting[target].add(net)
     routes: dict[int, Route] = {}
     order = sorted(
         range(len(links)),
@@ -114,8 +118,11 @@ def choose(links: Sequence[tuple[Pin, Pin, Net]], gaps: Sequence[Sequence[Gap]])
         route = routes[place] = best[1]
         for gap in route.gaps:
             used[gap].add(net)
-        owners[source.column, source.y, route.gutters[0]] = net
-        owners[target.column, target.y, route.gutters[-1]] = net
+        for pin, gutter in ((source, route.gutters[0]), (target, route.gutters[-1])):
+            owners[pin, gutter] = net
+            if len(meeting[pin]) == 2:
+                (other,) = meeting[pin] - {net}
+                owners[pin, 2 * pin.column + 1 - gutter] = other
     return [routes[place] for place in range(len(links))]
 
 
@@ -126,9 +133,12 @@ def _cheapest(
     ends: tuple[int, int],
     gaps: Sequence[Sequence[Gap]],
     used: Mapping[tuple[int, int], set[Net]],
-    owners: Mapping[tuple[int, float, int], Net],
-) -> tuple[float, Route]:
-    """Return the cheapest route between two gutters, and its cost (dynamic programming)."""
+    owners: Mapping[tuple[Pin, int], Net],
+) -> tuple[tuple[int, float], Route]:
+    """Return the cheapest route between two gutters, and its cost (dynamic programming).
+
+    The cost begins with how many of its ends lie on another net's: no detour is as bad as that.
+    """
     start, end = ends
     step = 1 if end >= start else -1
     gutters = list(range(start, end + step, step))
@@ -149,13 +159,11 @@ def _cheapest(
         states = following
     cost, y, way = min(states, key=lambda state: state[0] + abs(state[1] - target.y))
     cost += abs(y - target.y)
-    for pin, gutter in ((source, start), (target, end)):
-        if owners.get((pin.column, pin.y, gutter), net) != net:
-            cost += _TAKEN
+    taken = sum(owners.get(place, net) != net for place in ((source, start), (target, end)))
     if source.column != target.column:
         towards = source.column + 1 if target.column > source.column else source.column
         cost += _BACKWARDS * ((start != towards) + (end == source.column))
-    return cost, Route(source, target, net, gutters, way)
+    return (taken, cost), Route(source, target, net, gutters, way)
 
 
 def assign_heights(
