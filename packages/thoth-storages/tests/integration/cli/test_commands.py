@@ -121,6 +121,27 @@ def test_the_version_is_the_distributions_and_imports_nothing_heavy() -> None:
     assert set(modules.split()).isdisjoint(("sqlalchemy", "alembic", "psycopg", "msgspec"))
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["initialize-schema"],
+        ["schema-version"],
+        ["stats"],
+        ["query", "get_entity_count", "release"],
+        ["psql", "-c", "SELECT 1"],
+        ["generate-schema"],
+    ],
+)
+def test_each_command_imports_by_itself_what_it_needs(
+    prepared: dict[str, str], arguments: list[str]
+) -> None:
+    command = [sys.executable, "-m", "thoth.storages", *arguments]
+    done = subprocess.run(command, env=prepared, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout
+
+
 def test_the_schema_is_made_and_compared(empty: dict[str, str]) -> None:
     before = run("schema-version", env=empty, code=1)
     assert before.stdout.splitlines()[1] == "database  none"
