@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,8 +18,14 @@ from thoth.storages import DatabaseBusyError, GraphDatabase
 from thoth.storages.graph import migrations
 from thoth.storages.graph.models import Base
 from thoth.storages.graph.schema import SCRIPTS, script_revisions
-from thoth.storages.testing import empty_database
+from thoth.storages.testing import (
+    dependency_monkey_document,
+    empty_database,
+    inspection_document,
+    solver_document,
+)
 from thoth.storages.testing.contracts import INDEX, metadata, opaque, page
+from thoth.storages.testing.inspection_documents import dependency_monkey_document_id
 from thoth.storages.testing.validation_contract import new_validation, no_queue, succeeded
 
 if TYPE_CHECKING:
@@ -55,11 +62,36 @@ SHAPE = """
 """
 
 
+INDICATORS = ("PiMatmul", "PiConv1D", "PiConv2D", "PiPyBench", "PiOther")
+
+
 def fill(graph: GraphDatabase) -> None:
     graph.pages.record(INDEX, [page("six"), page("numpy", artifacts=os.urandom(100_000))])
     graph.artifact_metadata.record([metadata("six"), opaque("old")])
     graph.validations.accept(new_validation(), enqueue=no_queue)
     graph.validations.accept_finished(new_validation(), succeeded())
+    for number in (0, 9, 19):
+        graph.sync_solver_result(solver_document(number))
+    report = dependency_monkey_document()
+    report["metadata"]["document_id"] = dependency_monkey_document_id()
+    graph.sync_dependency_monkey_result(report)
+    for entry, indicator in enumerate(INDICATORS):
+        graph.sync_inspection_result(inspection_document(0, entry, indicator=indicator))
+    graph.create_hardware_information({"cpu_family": 6})
+    graph.create_python_rule("numpy", version_specifier="<1", index_url=INDEX)
+    graph.create_python_cve_record("numpy", "1.0", INDEX, cve_id="CVE-1", details="bad", link=None)
+    graph.set_cve_timestamp(datetime(2026, 1, 1, tzinfo=UTC))
+    release = graph.get_python_package_versions_all("numpy", "1.0", INDEX)[0]
+    graph.update_missing_flag_package_version(*release, value=True)
+
+
+def empty_tables(graph: GraphDatabase) -> set[str]:
+    with graph.migration_connection() as connection:
+        return {
+            name
+            for name in Base.metadata.tables
+            if connection.execute(f"SELECT FROM {name} LIMIT 1").fetchone() is None
+        }
 
 
 def test_the_models_and_the_migrated_database_do_not_differ(empty_graph: GraphDatabase) -> None:
@@ -96,6 +128,7 @@ def test_every_revision_goes_up_down_and_up_again_with_data(empty_graph: GraphDa
         migrations.upgrade(empty_graph.migration_connection)
         assert empty_graph.is_schema_up2date()
         fill(empty_graph)
+        assert empty_tables(empty_graph) == set()
     assert empty_graph.pages.get(INDEX, ["six", "numpy"], format=1).keys() == {"six", "numpy"}
 
 
