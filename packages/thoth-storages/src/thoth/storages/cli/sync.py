@@ -104,6 +104,8 @@ def sync(
     from thoth.storages.cli.opening import existing_graph
 
     with existing_graph() as graph:
+        # Where there are no tables this says so, even if there is nothing to sync.
+        graph.get_table_alembic_version_head()
         while True:
             code = _run(
                 graph,

@@ -12,7 +12,6 @@ from thoth.storages.exceptions import (
     DatabaseRefusedError,
     DocumentStoreError,
     EmbeddedServerError,
-    InvalidArgumentError,
     InvalidDocumentError,
     NotConnectedError,
     NotFoundError,
@@ -145,8 +144,8 @@ def _from_files(documents: Iterable[Named]) -> Iterator[tuple[str, bytes | Stora
         try:
             yield document_id, _content(Path(path))
         except OSError as error:
-            problem = f"must name a file that can be read ({error.strerror or error})"
-            yield document_id, InvalidArgumentError("document_ids", path, problem)
+            problem = f"cannot be read from {path} ({error.strerror or error})"
+            yield document_id, InvalidDocumentError(document_id, "", problem)
 
 
 def _content(path: Path) -> bytes:

@@ -12,6 +12,8 @@ import signal
 import subprocess
 import sys
 from multiprocessing.connection import Connection, wait
+from multiprocessing.reduction import ForkingPickler
+from pickle import PickleError
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from thoth.storages.exceptions import InvalidArgumentError, StoragesError, SyncWorkerError
@@ -41,7 +43,7 @@ class Task(NamedTuple):
 class _Worker:
     """A process and its two pipes."""
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", __name__], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
@@ -55,16 +57,11 @@ class _Worker:
         )
         self._process.stdin.close()
         self._process.stdout.close()
-        self.send(sys.path)
-        try:
-            self.send(task)
-        except (AttributeError, TypeError, ValueError) as error:
-            problem = "must have handlers that another process can import where jobs are several"
-            raise InvalidArgumentError("HANDLERS_MAPPING", str(error), problem) from error
 
-    def send(self, message: object) -> None:
+    def send(self, message: Any) -> None:
+        """Send a message that `_pickled` made."""
         try:
-            self._tasks.send(message)
+            self._tasks.send_bytes(message)
         except BrokenPipeError:
             raise self._lost() from None
 
@@ -104,16 +101,19 @@ def outcomes_of_workers(
     In the order in which they are done. Raises what a worker raises, and `SyncWorkerError` where
     one ended; documents that others have begun are rolled back then.
     """
+    begin = _pickled(sys.path), _pickled(task)
     workers: dict[Connection[Any, Any], _Worker] = {}
     is_done = False
     try:
         for kind, documents in chunks:
             if len(workers) < jobs:
-                worker = _Worker(task)
+                worker = _Worker()
                 workers[worker.answers] = worker
+                for message in begin:
+                    worker.send(message)
             else:
                 worker = yield from _next_idle(workers)
-            worker.send((kind, documents))
+            worker.send(_pickled((kind, documents)))
         for worker in list(workers.values()):
             while (answer := worker.receive()) is not None:
                 yield answer
@@ -122,6 +122,14 @@ def outcomes_of_workers(
     finally:
         for worker in workers.values():
             worker.end(at_once=not is_done)
+
+
+def _pickled(message: object) -> Any:
+    try:
+        return ForkingPickler.dumps(message)
+    except (AttributeError, TypeError, PickleError) as error:
+        problem = "must have handlers that another process can import where jobs are several"
+        raise InvalidArgumentError("HANDLERS_MAPPING", str(error), problem) from error
 
 
 def _next_idle(
