@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import re
 import shlex
@@ -14,25 +15,30 @@ import pytest
 import thoth.storages
 import thoth.storages.testing
 from thoth.storages import (
+    HANDLERS_MAPPING,
     ArtifactMetadataStore,
     BuildLogsStore,
     CephCache,
     CephStore,
     GraphBackupStore,
     GraphDatabase,
+    Handler,
     InspectionsStore,
     InspectionStore,
     PageStore,
     ResultStorageBase,
+    SyncCounts,
     ValidationStore,
     settings,
+    sync_documents,
 )
 from thoth.storages.documents import bulk, encoding, ids, inspections, local, other_stores, s3
 from thoth.storages.documents.inspections import InspectionBuild, InspectionResults
+from thoth.storages.sync import handlers, run, worker
 
 FOLDER = Path("docs", "reference")
 PAGE, QUERIES = "knowledge-graph.md", "graph-queries.md"
-STORES = "document-stores.md"
+STORES, DOCUMENTS = "document-stores.md", "documents.md"
 REFERENCE = next(
     (parent / FOLDER for parent in Path(__file__).parents if (parent / FOLDER / PAGE).exists()),
     None,
@@ -49,7 +55,7 @@ def named_in_the_reference(*pages: str) -> set[str]:
 
 @pytest.mark.parametrize("module", [thoth.storages, thoth.storages.testing])
 def test_every_exported_name_is_documented(module: object) -> None:
-    assert set(module.__all__) - named_in_the_reference(PAGE, STORES) == set()
+    assert set(module.__all__) - named_in_the_reference(PAGE, STORES, DOCUMENTS) == set()
 
 
 def public_members(documented: type) -> set[str]:
@@ -105,6 +111,18 @@ def test_every_limit_of_documents_is_documented() -> None:
         *(s3.CONNECT_SECONDS, s3.REQUEST_SECONDS, s3.RETRIES, encoding.MAX_DOCUMENT_BYTES // 2**20),
         *(int(other_stores.MAX_TIME_TO_LIVE), inspections.MAX_RESULTS, int(local.INCOMING_SECONDS)),
     ):
+        assert re.search(rf"(?<![\d,]){limit:,}(?![\d,])", text), limit
+
+
+def test_every_parameter_and_limit_of_syncing_is_documented() -> None:
+    assert REFERENCE is not None
+    named = named_in_the_reference(DOCUMENTS)
+    assert set(inspect.signature(sync_documents).parameters) <= named
+    assert set(SyncCounts._fields) | {*HANDLERS_MAPPING, run.UNKNOWN} <= named
+    assert {field.name for field in dataclasses.fields(Handler)} <= named
+    assert handlers.ENTRY_POINTS in (REFERENCE / DOCUMENTS).read_text()
+    text = (REFERENCE / DOCUMENTS).read_text().partition("\n## Syncing\n")[2]
+    for limit in (run.MAX_JOBS, run.BATCH, run.CHUNK, int(worker.STOP_SECONDS)):
         assert re.search(rf"(?<![\d,]){limit:,}(?![\d,])", text), limit
 
 

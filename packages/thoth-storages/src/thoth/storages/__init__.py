@@ -56,6 +56,7 @@ if TYPE_CHECKING:
         StoreFullError,
         StoreRefusedError,
         StoreUnreachableError,
+        SyncWorkerError,
         UnexpectedKeyError,
     )
     from thoth.storages.graph.database import GraphDatabase
@@ -76,8 +77,11 @@ if TYPE_CHECKING:
         ValidationRecord,
     )
     from thoth.storages.settings import GraphServer, ObjectStoreServer, StoragesSettings
+    from thoth.storages.sync.handlers import HANDLERS_MAPPING, Handler
+    from thoth.storages.sync.run import SyncCounts, sync_documents
 
 __all__ = [
+    "HANDLERS_MAPPING",
     "AdvisersCacheStore",
     "AdvisersResultsStore",
     "AlreadyConnectedError",
@@ -106,6 +110,7 @@ __all__ = [
     "GraphBackupStore",
     "GraphDatabase",
     "GraphServer",
+    "Handler",
     "InUseError",
     "InspectionStore",
     "InspectionsStore",
@@ -135,11 +140,14 @@ __all__ = [
     "StoreFullError",
     "StoreRefusedError",
     "StoreUnreachableError",
+    "SyncCounts",
+    "SyncWorkerError",
     "UnexpectedKeyError",
     "ValidationRecord",
     "ValidationResultsStore",
     "ValidationStore",
     "new_document_id",
+    "sync_documents",
 ]
 
 _HOMES = {
@@ -159,6 +167,8 @@ _HOMES = {
     "GraphBackupStore": "documents.other_stores",
     "GraphDatabase": "graph.database",
     "GraphServer": "settings",
+    "HANDLERS_MAPPING": "sync.handlers",
+    "Handler": "sync.handlers",
     "InspectionStore": "documents.inspections",
     "InspectionsStore": "documents.inspections",
     "JobRecord": "graph.validation_records",
@@ -176,10 +186,12 @@ _HOMES = {
     "RevSolverResultsStore": "documents.results",
     "SolverResultsStore": "documents.results",
     "StoragesSettings": "settings",
+    "SyncCounts": "sync.run",
     "ValidationRecord": "graph.validation_records",
     "ValidationResultsStore": "documents.results",
     "ValidationStore": "graph.queries.validations",
     "new_document_id": "documents.ids",
+    "sync_documents": "sync.run",
 }
 
 

@@ -384,4 +384,22 @@ class UnexpectedKeyError(DocumentStoreError):
     remedy = "Move or delete what does not belong there."
 
 
+class SyncWorkerError(StoragesError):
+    """A process that synced documents ended before its work was done; `exit_code` is how.
+
+    What it had begun was rolled back. A negative code is the signal that ended it.
+    """
+
+    def __init__(self, exit_code: int) -> None:
+        super().__init__(exit_code)
+        self.exit_code = exit_code
+
+    def __str__(self) -> str:
+        """Say how it ended, and the remedy."""
+        return (
+            f"A worker process ended with {self.exit_code} before its documents were synced. "
+            "Nothing is half written: sync again, with fewer jobs where memory is short."
+        )
+
+
 # --- end of documents ----------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from thoth.storages.cli.query import query
 from thoth.storages.cli.schema import initialize_schema, schema_version
 from thoth.storages.cli.shell import psql
 from thoth.storages.cli.stats import stats
+from thoth.storages.cli.sync import sync
 from thoth.storages.exceptions import SchemaMismatchError, StoragesError
 
 EXIT_ERROR = 2
@@ -24,7 +25,7 @@ _OFF = ("", "0", "false", "no", "off")
 _EPILOG = """\b
 Exit codes:
   0    done
-  1    schema-version: the code's schema and the database's differ
+  1    schema-version: the code's schema and the database's differ; sync: a document failed
   2    a usage, environment or internal error; standard error says what to do
   130  interrupted (Ctrl-C)
 psql ends with the exit code of its client."""
@@ -55,7 +56,15 @@ def commands(*, verbose: bool) -> None:
         logging.getLogger("thoth.storages").setLevel(logging.INFO)
 
 
-for command in (initialize_schema, schema_version, stats, query, psql, generate_schema):
+for command in (
+    initialize_schema,
+    schema_version,
+    sync,
+    stats,
+    query,
+    psql,
+    generate_schema,
+):
     commands.add_command(command)
 
 
