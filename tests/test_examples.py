@@ -35,6 +35,7 @@ TEXTS = {
     for pattern in ("*.md", "docs/**/*.md", "packages/*/README.md")
     for path in sorted(ROOT.glob(pattern))
 }
+FIRST_PAGES = ("README.md", "docs/tutorial/first-validation.md")
 PAGES = [page for page, text in TEXTS.items() if "```console" in text]
 PROGRAMS = [
     (page, block[1])
@@ -209,7 +210,11 @@ def environ(data_dir: Path, tmp_path: Path) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize(
+    "page",
+    # What a newcomer reads first is always tried; the rest is with the slow tests.
+    [pytest.param(page, marks=() if page in FIRST_PAGES else pytest.mark.slow) for page in PAGES],
+)
 def test_the_examples_show_what_happens(
     page: str,
     indexes: tuple[IndexServer, IndexServer],

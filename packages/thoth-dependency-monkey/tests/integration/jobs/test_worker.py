@@ -387,6 +387,7 @@ def test_a_job_whose_worker_was_killed_is_answered_once_by_another(
     )
 
 
+@pytest.mark.slow
 def test_a_job_that_kills_its_worker_each_time_fails_in_the_end(
     graph: GraphDatabase, settings: StoragesSettings, workers: Any, eventually: Eventually
 ) -> None:

@@ -202,6 +202,7 @@ def test_no_bucket_is_made(seaweedfs: ObjectStoreServer) -> None:
             opened(server)
 
 
+@pytest.mark.slow
 def test_a_listing_of_several_pages_is_whole(seaweedfs: ObjectStoreServer) -> None:
     store = opened(seaweedfs)
     documents: dict[str, dict[str, Any]] = {f"solver-{number:08x}": {} for number in range(1_100)}

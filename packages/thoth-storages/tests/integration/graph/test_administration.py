@@ -120,6 +120,7 @@ def test_an_invalid_index_is_damage(empty_graph: GraphDatabase) -> None:
     assert empty_graph.is_database_corrupted()
 
 
+@pytest.mark.slow
 def test_a_block_that_was_overwritten_is_damage() -> None:
     with temporary_settings() as settings:
         with GraphDatabase(settings) as graph:

@@ -177,6 +177,7 @@ assert [os.waitpid(child, 0)[1] for child in children] == [0] * 8
 """
 
 
+@pytest.mark.slow
 def test_eight_processes_may_initialise_at_once(missing: MissingDatabase) -> None:
     server = missing.settings.server
     assert server is not None

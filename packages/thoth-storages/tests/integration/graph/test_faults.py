@@ -192,6 +192,7 @@ def test_a_server_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch
         assert time.monotonic() - started < 10
 
 
+@pytest.mark.slow
 def test_an_embedded_server_whose_supervisor_was_killed_ends_with_its_last_user() -> None:
     with temporary_settings() as settings:
         with GraphDatabase(settings):
@@ -210,6 +211,7 @@ def wait_for_the_end_of(pid: int) -> None:
             time.sleep(0.02)
 
 
+@pytest.mark.slow
 def test_an_embedded_server_that_was_killed_comes_back() -> None:
     with temporary_settings() as settings, GraphDatabase(settings) as graph:
         graph.initialize_schema()

@@ -195,6 +195,7 @@ def _table_of_a_user(graph: GraphDatabase) -> Iterator[None]:
         connection.execute("DROP TABLE indicator_of_a_user")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_table_of_a_user")
 def test_an_indicator_that_a_user_adds_needs_a_class_and_a_table_only(graph: GraphDatabase) -> None:
     server = graph.settings.server

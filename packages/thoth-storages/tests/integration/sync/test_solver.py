@@ -174,6 +174,7 @@ def test_the_order_of_syncing_makes_no_difference(graph: GraphDatabase) -> None:
     assert results[0] == results[1] == results[2]
 
 
+@pytest.mark.slow
 def test_many_may_sync_the_same_documents_at_once(graph: GraphDatabase) -> None:
     documents = list(solver_documents(24, dependencies=16))
     for content in documents:

@@ -19,6 +19,7 @@ from thoth.storages.exceptions import (
 KEEP = "DROP TABLE IF EXISTS kept; CREATE TABLE kept AS SELECT 42 AS value"
 
 
+@pytest.mark.slow
 def test_a_killed_client_counts_as_gone(warm_dir, harness, clients):
     client = clients(warm_dir)
     client.parameters()
@@ -69,6 +70,7 @@ def test_a_killed_server_is_started_again_without_a_new_user(warm_dir, harness):
         )
 
 
+@pytest.mark.slow
 def test_an_adopted_server_that_is_killed_is_started_again(warm_dir, harness):
     with harness.acquire(warm_dir):
         first = harness.state(warm_dir)
@@ -94,6 +96,7 @@ def test_server_and_supervisor_may_both_be_killed(warm_dir, harness):
             assert not Path(state["socket_directory"]).exists()
 
 
+@pytest.mark.slow
 def test_a_session_that_outlives_its_server_is_ended(warm_dir, harness):
     with harness.acquire(warm_dir) as lease:
         state = harness.state(warm_dir)

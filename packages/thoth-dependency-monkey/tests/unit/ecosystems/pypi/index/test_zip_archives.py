@@ -70,6 +70,7 @@ def test_a_comment_at_the_end_is_no_obstacle() -> None:
     assert read(archive(comment=b"PK\x05\x06" + b"x" * 50), 1000)[0] == b"hello"
 
 
+@pytest.mark.slow
 def test_a_zip64_archive_is_read() -> None:
     def many(file: zipfile.ZipFile) -> None:
         for number in range(70_000):
