@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+
 from hypothesis import HealthCheck, settings
 
 # How long an example takes depends on what else the machine does: no test is timed.
 settings.register_profile("thoth", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("thoth")
+
+# The tests start hundreds of processes: without byte code, each compiles all that it imports.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
