@@ -77,5 +77,5 @@ class Conditions:
     def part(self, start_offset: int, count: int | None) -> str:
         """Return the clause that chooses a part of an ordered listing."""
         offset, limit = arguments.page(start_offset, count)
-        self.parameters.update(part_offset=offset, part_limit=limit)
-        return " LIMIT %(part_limit)s OFFSET %(part_offset)s "
+        # Numbers in the text: how much is wanted decides how PostgreSQL looks for it.
+        return f" LIMIT {'ALL' if limit is None else int(limit)} OFFSET {int(offset)} "
