@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from thoth.dependency_monkey.ecosystems.pypi.compiled import CompiledPage, fit_of
@@ -201,6 +201,15 @@ _steps = st.lists(
 )
 
 
+@example(
+    needs=[[], [], ["b"], [], []],
+    steps=[
+        *("a", "b\nc<2", ("a", ["1.0"], 0), ("b", ["1.0", "1.1"], 0)),
+        *(("a", ["1.0", "1.1", "2.0rc1", "2.0"], 0), "a"),
+    ],
+    limit=17775,
+)
+@example(needs=[[]] * 5, steps=["c\na>1.0", ("a", ["1.0", "1.1"], 0), "a"], limit=4272)
 @settings(deadline=None, max_examples=40)
 @given(needs=st.lists(_needs, min_size=5, max_size=5), steps=_steps, limit=st.integers(0, 40_000))
 def test_hot_and_cold_answers_are_the_same_whatever_happens_in_between(needs, steps, limit):

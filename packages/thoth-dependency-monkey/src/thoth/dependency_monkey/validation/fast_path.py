@@ -32,9 +32,6 @@ BUDGET = Limits(seconds=0.5, decisions=5_000)
 THREADS = 2
 LONGEST_WAIT = 2.0
 """Seconds that a question may wait for a thread; after that, a job is the faster way."""
-ATTEMPTS = 2
-"""How often an answer is tried whose facts turn out to have changed."""
-
 _logger = structlog.get_logger("thoth.dependency_monkey.validation")
 
 
@@ -88,19 +85,19 @@ class FastPath:
         if time.monotonic() - asked > LONGEST_WAIT:
             return None
         try:
-            for _ in range(ATTEMPTS):
+            # Where what is in memory is not what the store has by now, that is asked beforehand.
+            for optimistic in (True, False):
                 facts = KnownFacts(
                     self._hot,
                     self._store,
                     [index.url for index in self._indexes],
                     max_age=request.policy.max_age,
                     started=self._clock(),
+                    optimistic=optimistic,
                 )
                 validation = validate_known(request, self._indexes, facts, clock=self._clock)
-                if not _is_final(validation, facts):
-                    return None
                 if facts.confirm():
-                    return validation
+                    return validation if _is_final(validation, facts) else None
         except Exception as error:  # noqa: BLE001 - whatever goes wrong here, a job can still tell
             _logger.warning("the fast path failed", error=repr(error))
         return None

@@ -122,8 +122,9 @@ class KnownFacts:
     """The facts of one validation, as far as they are hot or in the store; a `FactSource`.
 
     Nothing is asked of an index, and nothing waits but for the store. `index_urls` are in order of
-    priority. A page counts where it was checked at most `max_age` seconds before `started`. Belongs
-    to one thread. Afterwards, `confirm` says whether all of it was true.
+    priority. A page counts where it was checked at most `max_age` seconds before `started`. Hot
+    pages are used at once where `optimistic`, else when the store has said that they still hold.
+    Belongs to one thread. Afterwards, `confirm` says whether all of it was true.
     """
 
     def __init__(
@@ -134,8 +135,10 @@ class KnownFacts:
         *,
         max_age: float,
         started: datetime,
+        optimistic: bool = True,
     ) -> None:
         self._hot = hot
+        self._optimistic = optimistic
         self._store = store
         self._index_urls = index_urls
         self._max_age = timedelta(seconds=max_age)
@@ -235,6 +238,8 @@ class KnownFacts:
 
     def _take(self, package: str) -> list[HotPage] | None:
         """Take a package's pages, one an index until one has it, where all are hot and fresh."""
+        if not self._optimistic:
+            return None
         taken = []
         for url in self._index_urls:
             hot = self._hot.get(url, package)
