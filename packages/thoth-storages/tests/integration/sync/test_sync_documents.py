@@ -498,32 +498,90 @@ def test_whatever_a_handler_raises_is_its_documents(
 _ENDS = """
     import os, signal
     from thoth.storages import HANDLERS_MAPPING, Handler
+    known = HANDLERS_MAPPING["solver"]
     def end(content, *, document_id):
         print("said by a handler")
-        os.kill(os.getpid(), signal.SIGKILL)
-    known = HANDLERS_MAPPING["solver"]
+        if document_id in {doomed!r}:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return known.read(content, document_id=document_id)
     HANDLER = Handler(known.store, known.synced, end, known.write)
 """
+
+
+@pytest.fixture
+def killing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[list[str]], Handler]:
+    """Give a handler that ends the process that it is in where it reads one of these documents."""
+
+    def made(doomed: list[str]) -> Handler:
+        text = textwrap.dedent(_ENDS).replace("{doomed!r}", repr(set(doomed)))
+        (tmp_path / "ending_handler.py").write_text(text)
+        from ending_handler import HANDLER  # type: ignore[import-not-found]
+
+        assert isinstance(HANDLER, Handler)
+        return HANDLER
+
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "ending_handler", raising=False)
+    return made
 
 
 def test_a_worker_that_is_killed_ends_the_run_with_how_it_ended(
     graph: GraphDatabase,
     settings: StoragesSettings,
     solvers: SolverResultsStore,
+    killing: Callable[[list[str]], Handler],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = documents(40)
+    solvers.store_documents(made)
+    with monkeypatch.context() as context:
+        context.setitem(HANDLERS_MAPPING, "solver", killing(ids_of(made)[5:]))
+        with pytest.raises(SyncWorkerError) as raised:
+            sync_documents(graph=graph, settings=settings, jobs=2)
+    assert raised.value.exit_code == -signal.SIGKILL
+    before = len(synced(graph))
+    mended = sync_documents(graph=graph, settings=settings, jobs=2)["solver"]
+    assert mended == (40, 40 - before, before, 0)
+
+
+def test_documents_that_kill_their_workers_have_failed_and_a_graceful_run_goes_on(
+    graph: GraphDatabase,
+    settings: StoragesSettings,
+    solvers: SolverResultsStore,
+    killing: Callable[[list[str]], Handler],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    made = documents(80)
+    solvers.store_documents(made)
+    killers = [ids_of(made)[number] for number in (3, 20, 79)]
+    with monkeypatch.context() as context:
+        context.setitem(HANDLERS_MAPPING, "solver", killing(killers))
+        counts = sync_documents(graph=graph, settings=settings, graceful=True, jobs=2)["solver"]
+    # A killed worker may have written a document whose outcome nobody heard.
+    assert counts == (80, 77 - counts.skipped, counts.skipped, 3)
+    assert counts.skipped <= 2
+    assert synced(graph) == sorted(set(ids_of(made)) - set(killers))
+    for killer in killers:
+        assert f"A worker process ended with -9 before {killer} was synced" in caplog.text
+    assert sync_documents(graph=graph, settings=settings, jobs=2)["solver"] == (80, 3, 77, 0)
+
+
+def test_a_worker_that_cannot_begin_ends_a_graceful_run_too(
+    graph: GraphDatabase,
+    settings: StoragesSettings,
+    solvers: SolverResultsStore,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    solvers.store_documents(documents(40))
-    (tmp_path / "ending_handler.py").write_text(textwrap.dedent(_ENDS))
-    monkeypatch.syspath_prepend(str(tmp_path))
-    from ending_handler import HANDLER  # type: ignore[import-not-found]
-
-    with monkeypatch.context() as context:
-        context.setitem(HANDLERS_MAPPING, "solver", HANDLER)
-        with pytest.raises(SyncWorkerError) as raised:
-            sync_documents(graph=graph, settings=settings, graceful=True, jobs=2)
-    assert raised.value.exit_code == -signal.SIGKILL
-    assert sync_documents(graph=graph, settings=settings, jobs=2)["solver"] == (40, 40, 0, 0)
+    solvers.store_documents(documents(2))
+    (tmp_path / "sitecustomize.py").write_text("import os; os._exit(3)")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(SyncWorkerError) as raised:
+        sync_documents(graph=graph, settings=settings, graceful=True, jobs=2)
+    assert raised.value.exit_code == 3
+    assert raised.value.document_id is None
+    assert synced(graph) == []
 
 
 def environment(settings: StoragesSettings) -> dict[str, str]:

@@ -77,8 +77,9 @@ def sync_documents(
 
     Raises `InvalidArgumentError` (a `ValueError`) for an unknown prefix and other arguments; of a
     document `InvalidDocumentError`, `CorruptDocumentError`, `DocumentTooLargeError`,
-    `UnexpectedKeyError`, `NotFoundError`; with or without `graceful` `SyncWorkerError` and what
-    says that the store or the graph is away.
+    `UnexpectedKeyError`, `NotFoundError`, `SyncWorkerError` (with several jobs: it ended the
+    process of a worker); with or without `graceful` what says that the store or the graph is away,
+    and `SyncWorkerError` of a worker that cannot begin.
     """
     if isinstance(document_ids, str):
         raise InvalidArgumentError("document_ids", document_ids, "must be several ids")
