@@ -70,6 +70,8 @@ def fill(graph: GraphDatabase) -> None:
     graph.artifact_metadata.record([metadata("six"), opaque("old")])
     graph.validations.accept(new_validation(), enqueue=no_queue)
     graph.validations.accept_finished(new_validation(), succeeded())
+    gone = graph.validations.accept_finished(new_validation(), succeeded())
+    graph.validations.delete(gone.id)
     for number in (0, 9, 19):
         graph.sync_solver_result(solver_document(number))
     report = dependency_monkey_document()

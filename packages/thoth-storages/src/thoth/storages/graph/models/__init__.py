@@ -36,7 +36,7 @@ from thoth.storages.graph.models.stack import (
     StackLockRelease,
     StackRequirements,
 )
-from thoth.storages.graph.models.validation import Validation, ValidationJob
+from thoth.storages.graph.models.validation import DocumentRemoval, Validation, ValidationJob
 from thoth.storages.graph.models.vulnerability import (
     Milestone,
     Rule,
@@ -62,6 +62,7 @@ __all__ = [
     "Dependency",
     "DependencyMonkeyResponse",
     "DependencyMonkeyRun",
+    "DocumentRemoval",
     "HardwareEnvironment",
     "Inspection",
     "InspectionResult",
