@@ -12,17 +12,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 
-from thoth.storages.exceptions import InvalidRecordError
 from thoth.storages.graph import json_values
 from thoth.storages.graph.queries.environments import SoftwareKey
-from thoth.storages.graph.queries.values import storable_text
 from thoth.storages.graph.release_records import ArtifactRecord, ReleaseRecord
-from thoth.storages.graph.versions import (
-    normalize_index_url,
-    normalize_os,
-    normalize_package_name,
-    normalize_version,
-)
+from thoth.storages.graph.versions import normalize_os
+from thoth.storages.sync.document_parts import MAX_NAME_CHARACTERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,10 +26,6 @@ if TYPE_CHECKING:
 ReleaseName: TypeAlias = tuple[str, str, str | None]
 """Name, version and index URL of a release, normalised."""
 
-MAX_NAME_CHARACTERS = 512
-"""A package's name, a version, a URL and the name of an environment may have so many characters."""
-
-_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?", re.ASCII)
 _PIN = re.compile(r"\s*(?:===?)?\s*([^\s,;*<>=!~]+)\s*")
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)
 _USER_INFO = re.compile(r"://[^/@\s]*@")
@@ -115,7 +105,7 @@ def read_requirements(
     for section in ("packages", "dev-packages"):
         entries = _object(pipfile, section, path, invalid)
         packages = {
-            _name(name, f"{path}.{section}", invalid): _requirement(
+            invalid.package_name(name, f"{path}.{section}.{name[:100]}"): _requirement(
                 entry, f"{path}.{section}.{name}", invalid
             )
             for name, entry in entries.items()
@@ -173,7 +163,7 @@ def read_lock(project: Project, path: str, invalid: Invalid) -> Lock | None:
     for section in ("default", "develop"):
         for name, entry in _object(locked, section, where, invalid).items():
             place = f"{where}.{section}.{name}"
-            package = _name(name, f"{where}.{section}", invalid)
+            package = invalid.package_name(name, f"{where}.{section}.{name[:100]}")
             if isinstance(entry, str):
                 entry = {"version": entry}
             if not isinstance(entry, dict):
@@ -199,7 +189,7 @@ def _version(text: Any, path: str, invalid: Invalid) -> str:
     found = _PIN.fullmatch(text) if isinstance(text, str) else None
     if found is None or len(found[1]) > MAX_NAME_CHARACTERS:
         raise invalid(path, "is not one version, such as ==1.0")
-    return normalize_version(_label(found[1], path, invalid))
+    return invalid.version(found[1], path)
 
 
 def _index(name: Any, sources: Mapping[str, str], path: str, invalid: Invalid) -> str | None:
@@ -211,7 +201,7 @@ def _index(name: Any, sources: Mapping[str, str], path: str, invalid: Invalid) -
     if name in sources:
         return sources[name]
     if "://" in name:
-        return _url(name, path, invalid)
+        return invalid.index_url(name, path)
     raise invalid(path, "names no source")
 
 
@@ -266,7 +256,7 @@ def _word(value: Any, path: str, invalid: Invalid) -> str:
         return ""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise invalid(path, "is not a text")
-    return _label(str(value).strip(), path, invalid)
+    return invalid.text(str(value).strip(), path)
 
 
 # --- parts ---------------------------------------------------------------------------------------
@@ -295,27 +285,8 @@ def _sources(
         place = f"{path}.{key}[{number}]"
         if not isinstance(entry, dict) or not isinstance(entry.get("url"), str):
             raise invalid(f"{place}.url", "is missing or not a text")
-        url = _url(entry["url"], f"{place}.url", invalid)
+        url = invalid.index_url(entry["url"], f"{place}.url")
         name = entry.get("name")
         sources[name if isinstance(name, str) else url] = url
     return sources
 
-
-def _url(text: str, path: str, invalid: Invalid) -> str:
-    try:
-        return _label(normalize_index_url(text) or "", path, invalid)
-    except InvalidRecordError as error:
-        raise invalid(path, error.problem) from error
-
-
-def _name(text: str, path: str, invalid: Invalid) -> str:
-    if len(text) > MAX_NAME_CHARACTERS or not _NAME.fullmatch(text.strip()):
-        raise invalid(f"{path}.{text[:100]}", "is not a package's name (PEP 508)")
-    return normalize_package_name(text.strip())
-
-
-def _label(text: str, path: str, invalid: Invalid) -> str:
-    try:
-        return storable_text(path, text, most=MAX_NAME_CHARACTERS)
-    except InvalidRecordError as error:
-        raise invalid(path, error.problem) from error
