@@ -328,7 +328,7 @@ def _by_extra(
             for extra in _extras_that_count(named, texts, asked, markers):
                 found.setdefault(extra, {}).setdefault(name, []).append(versions)
     return {
-        extra: [(name, version) for name in sorted(names) for version in _merged(names[name])]
+        extra: [pair for name in sorted(names) for pair in zip(repeat(name), _merged(names[name]))]
         for extra, names in sorted(found.items())
     }
 
