@@ -12,12 +12,13 @@ from thoth.storages.sync.document_parts import Invalid
 from thoth.storages.sync.documents import checked_document_id, read_document
 from thoth.storages.sync.inspection_documents import InspectionRecord, read_specification
 from thoth.storages.sync.stack_documents import (
+    Product,
+    ProductEntry,
     Project,
     Requirements,
-    Stack,
     read_environment,
+    read_product,
     read_requirements,
-    read_stack,
 )
 
 MAX_LABEL_CHARACTERS = 512
@@ -35,18 +36,10 @@ class Parameters(msgspec.Struct, frozen=True):
     predictor: str | None = None
 
 
-class Product(msgspec.Struct, frozen=True):
-    """A stack that was generated."""
-
-    project: Project | None = None
-    score: float | None = None
-    justification: Any = None
-
-
 class ResponseEntry(msgspec.Struct, frozen=True):
     """A stack and the inspection that it became; the latter is null where none was asked for."""
 
-    product: Product
+    product: ProductEntry
     response: str | None = None
 
 
@@ -70,9 +63,7 @@ class Response(msgspec.Struct, frozen=True):
     """A stack that a run generated, and the id of the inspection that it became."""
 
     inspection_id: str | None
-    stack: Stack | None
-    score: float | None
-    justification: str
+    product: Product
 
 
 class DependencyMonkeyFacts(msgspec.Struct, frozen=True):
@@ -134,14 +125,7 @@ def read_dependency_monkey_document(
 def _response(entry: ResponseEntry, path: str, invalid: Invalid) -> Response:
     if entry.response is not None:
         checked_document_id(entry.response, f"{path}.response", owner=invalid.document_id)
-    product = entry.product
-    justification = [] if product.justification is None else product.justification
-    return Response(
-        inspection_id=entry.response,
-        stack=read_stack(product.project or Project(), f"{path}.product.project", invalid),
-        score=product.score,
-        justification=invalid.json(justification, f"{path}.product.justification"),
-    )
+    return Response(entry.response, read_product(entry.product, f"{path}.product", invalid))
 
 
 def _label(text: str | None) -> str | None:

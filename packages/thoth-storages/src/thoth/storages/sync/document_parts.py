@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 from thoth.storages.exceptions import InvalidDocumentError, InvalidRecordError
 from thoth.storages.graph import json_values
@@ -81,8 +81,14 @@ class Invalid:
             raise self(path, "is empty")
         return version
 
-    def index_url(self, value: str, path: str) -> str:
-        """Return the canonical URL of a package index."""
+    @overload
+    def index_url(self, value: str, path: str) -> str: ...
+    @overload
+    def index_url(self, value: str | None, path: str) -> str | None: ...
+    def index_url(self, value: str | None, path: str) -> str | None:
+        """Return the canonical URL of a package index, None for None."""
+        if value is None:
+            return None
         try:
             return self.text(normalize_index_url(self.text(value, path)) or "", path)
         except InvalidRecordError as error:

@@ -63,6 +63,40 @@ class Stack(msgspec.Struct, frozen=True):
     environment: SoftwareKey | None
 
 
+class ProductEntry(msgspec.Struct, frozen=True):
+    """A stack that a run made, as documents have it."""
+
+    project: Project | None = None
+    score: float | None = None
+    justification: Any = None
+
+
+class Product(msgspec.Struct, frozen=True):
+    """A stack that a run made; `justification` is JSON."""
+
+    stack: Stack | None
+    score: float | None
+    justification: str
+
+    def columns(self, stack_id: int | None) -> dict[str, object]:
+        """Return the columns of its row, as they are sent; `stack_id` is that of its stack."""
+        return {
+            "software_stack_id": stack_id,
+            "score": self.score,
+            "justification": msgspec.Raw(self.justification.encode()),
+        }
+
+
+def read_product(entry: ProductEntry, path: str, invalid: Invalid) -> Product:
+    """Return a stack that a run made, which lies at a path. Raises `InvalidDocumentError`."""
+    justification = [] if entry.justification is None else entry.justification
+    return Product(
+        stack=read_stack(entry.project or Project(), f"{path}.project", invalid),
+        score=entry.score,
+        justification=invalid.json(justification, f"{path}.justification"),
+    )
+
+
 def read_stack(project: Project, path: str, invalid: Invalid) -> Stack | None:
     """Return the stack of a document, None where it has neither requirements nor a lock.
 
@@ -178,10 +212,25 @@ def read_lock(project: Project, path: str, invalid: Invalid) -> Lock | None:
             )
             found = _hashes(entry, place, invalid)
             hashes[release] = tuple(sorted({*hashes.get(release, ()), *found}))
+    return make_lock(hashes, where, invalid, others=others)
+
+
+def make_lock(
+    hashes: dict[ReleaseName, tuple[bytes, ...]],
+    path: str,
+    invalid: Invalid,
+    *,
+    others: Mapping[str, Any] | None = None,
+) -> Lock | None:
+    """Return the lock of releases, given with their hashes, None where it locks nothing.
+
+    `others` are packages that are locked but no releases of an index. `path` is where the lock lies.
+    Raises `InvalidDocumentError`.
+    """
     if not hashes and not others:
         return None
     releases = sorted(hashes, key=lambda release: (*release[:2], release[2] or ""))
-    text = invalid.json({"releases": releases, **({"others": others} if others else {})}, where)
+    text = invalid.json({"releases": releases, **({"others": others} if others else {})}, path)
     return Lock(json_values.digest(text), tuple(releases), hashes)
 
 
@@ -289,4 +338,3 @@ def _sources(
         name = entry.get("name")
         sources[name if isinstance(name, str) else url] = url
     return sources
-
