@@ -12,7 +12,11 @@ from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Protocol
 
 from thoth.storages.documents.inspections import InspectionsStore
-from thoth.storages.documents.results import DependencyMonkeyReportsStore, SolverResultsStore
+from thoth.storages.documents.results import (
+    DependencyMonkeyReportsStore,
+    SolverResultsStore,
+    ValidationResultsStore,
+)
 from thoth.storages.exceptions import InvalidArgumentError
 from thoth.storages.sync.dependency_monkey import sync_dependency_monkey_facts
 from thoth.storages.sync.dependency_monkey_documents import read_dependency_monkey_document
@@ -21,6 +25,8 @@ from thoth.storages.sync.inspection_documents import read_inspection_document
 from thoth.storages.sync.inspection_parts import retrieve_inspections
 from thoth.storages.sync.solver import sync_solver_facts
 from thoth.storages.sync.solver_documents import read_solver_document
+from thoth.storages.sync.validation import SYNCED_VALIDATIONS, sync_validation_facts
+from thoth.storages.sync.validation_documents import read_validation_document
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -106,6 +112,12 @@ HANDLERS_MAPPING: dict[str, Handler] = {
         read_inspection_document,
         sync_inspection_facts,
         retrieve_inspections,
+    ),
+    "validation": Handler(
+        ValidationResultsStore,
+        SYNCED_VALIDATIONS,
+        read_validation_document,
+        sync_validation_facts,
     ),
 }
 """Handlers by what the ids of their documents begin with, before a dash."""

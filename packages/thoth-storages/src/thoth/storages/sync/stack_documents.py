@@ -224,8 +224,8 @@ def make_lock(
 ) -> Lock | None:
     """Return the lock of releases, given with their hashes, None where it locks nothing.
 
-    `others` are packages that are locked but no releases of an index. `path` is where the lock lies.
-    Raises `InvalidDocumentError`.
+    `others` are packages that are locked but no releases of an index. `path` is where the lock
+    lies. Raises `InvalidDocumentError`.
     """
     if not hashes and not others:
         return None

@@ -1,0 +1,194 @@
+"""The validation loop: documents of finished validations are stored, and synced into the graph.
+
+What finishes a validation writes to the graph alone, so no store needs to be there for it. The
+documents follow from the graph: many at once, again where that failed, by any process.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from thoth.storages.documents.bulk import in_order
+from thoth.storages.documents.results import ValidationResultsStore
+from thoth.storages.exceptions import (
+    BucketNotFoundError,
+    DocumentExistsError,
+    DocumentStoreError,
+    InvalidDocumentError,
+    StoreFullError,
+    StoreUnreachableError,
+)
+from thoth.storages.graph.queries.validation_documents import PAGE, validation_document_id
+from thoth.storages.sync.validation import sync_validation_facts
+from thoth.storages.sync.validation_documents import (
+    ValidationFacts,
+    read_validation_document,
+    validation_document,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from uuid import UUID
+
+    from thoth.storages.graph.database import GraphDatabase
+    from thoth.storages.graph.validation_records import FinishedValidation
+
+BATCH = 16
+"""The documents of so many jobs are stored at once."""
+REMOVAL_BATCH = 100
+"""So many documents are removed at once."""
+LEASE = timedelta(seconds=60)
+"""What a process took up is another's after this time."""
+POSTPONEMENT = timedelta(minutes=1)
+"""A document that cannot be stored is tried again after this time, and then ever later."""
+PORTION_BYTES = 32 * 2**20
+"""Documents are held in memory at once until they have so many bytes."""
+
+_Document: TypeAlias = "tuple[UUID, str, bytes]"
+_AWAY = (StoreUnreachableError, StoreFullError, BucketNotFoundError)
+_logger = logging.getLogger(__name__)
+
+
+class ValidationLoop:
+    """Stores, syncs and removes documents of the validations of a connected graph.
+
+    `metadata` makes the `metadata` of a document, but for its `document_id`, of the validation.
+    Documents go to the store that the graph's settings name, or to `store`. Safe for many
+    processes at once: a document is stored and synced once, whoever does it, and whoever died.
+    """
+
+    def __init__(
+        self,
+        graph: GraphDatabase,
+        metadata: Callable[[FinishedValidation], Mapping[str, Any]],
+        *,
+        store: ValidationResultsStore | None = None,
+        lease: timedelta = LEASE,
+    ) -> None:
+        self._graph = graph
+        self._queue = graph.validation_documents
+        self._metadata = metadata
+        self._store = store or ValidationResultsStore(settings=graph.settings)
+        self._lease = lease
+
+    def store(self, *, at_most: int = BATCH, job_id: UUID | None = None) -> int:
+        """Store and sync the documents of jobs that are due; return how many jobs these were.
+
+        `job_id` is the only job to look at. One whose documents cannot be stored or synced is
+        logged, counted, and tried again later. Raises what says that the store or the graph is
+        away; the jobs are due again then.
+        """
+        jobs = self._queue.claim(at_most=at_most, lease=self._lease, job_id=job_id)
+        if not jobs:
+            return 0
+        failed: set[UUID] = set()
+        try:
+            self._connect()
+            left: Sequence[UUID] = jobs
+            while left:
+                left = self._store_some(left, failed)
+        except DocumentStoreError:
+            self._queue.give_back(jobs)
+            raise
+        finally:
+            self._graph.cache_clear()
+        self._queue.settle([job for job in jobs if job not in failed])
+        if failed:
+            self._queue.postpone(list(failed), at_least=POSTPONEMENT)
+        return len(jobs)
+
+    def remove(self, *, at_most: int = REMOVAL_BATCH) -> int:
+        """Remove the documents of validations that were removed; return how many these were.
+
+        Raises what says that the store or the graph is away.
+        """
+        document_ids = self._queue.claim_removals(at_most=at_most, lease=self._lease)
+        if document_ids:
+            self._connect()
+            for _ in in_order(self._store.ceph.delete, document_ids):
+                pass
+            self._queue.settle_removals(document_ids)
+        return len(document_ids)
+
+    def _connect(self) -> None:
+        if not self._store.is_connected():
+            self._store.connect()
+
+    def _store_some(self, jobs: Sequence[UUID], failed: set[UUID]) -> Sequence[UUID]:
+        """Store and sync documents of jobs, some of each; return the jobs that have more.
+
+        The jobs of those that failed are added to `failed`.
+        """
+        more: list[UUID] = []
+        for documents in _portions(self._documents(jobs, more)):
+            for job_id, document_id, found in in_order(self._stored, documents):
+                try:
+                    if not isinstance(found, ValidationFacts):
+                        raise found
+                    self._sync(document_id, found)
+                except _AWAY:
+                    raise
+                except (DocumentStoreError, InvalidDocumentError) as error:
+                    _logger.warning("A validation's document waits: %s: %s", document_id, error)
+                    failed.add(job_id)
+        return [job_id for job_id in more if job_id not in failed]
+
+    def _documents(self, jobs: Sequence[UUID], more: list[UUID]) -> Iterator[_Document]:
+        """Yield documents of jobs; jobs that may have more of them are added to `more`."""
+        for job_id in jobs:
+            answer: bytes | None = None
+            validations = self._queue.unstored(job_id)
+            if len(validations) == PAGE:
+                more.append(job_id)
+            for validation in validations:
+                digest = validation.result_digest
+                if answer is None and digest is not None:
+                    answer = self._graph.validations.result(digest)
+                    if answer is None:
+                        break  # the job was removed meanwhile, and all of its validations
+                document_id = validation_document_id(validation.id, validation.created_at)
+                metadata = {**self._metadata(validation), "document_id": document_id}
+                yield job_id, document_id, validation_document(validation, answer, metadata)
+
+    def _stored(
+        self, document: _Document
+    ) -> tuple[UUID, str, ValidationFacts | DocumentStoreError | InvalidDocumentError]:
+        """Store a document, unless it is; return its facts, or what is wrong with it."""
+        job_id, document_id, blob = document
+        try:
+            facts = read_validation_document(blob, document_id=document_id)
+            try:
+                self._store.ceph.store_blob(blob, document_id)
+            except DocumentExistsError:
+                # Whoever stored it may have had another name for itself, and died thereafter.
+                found = self._store.ceph.retrieve_blob(document_id)
+                if read_validation_document(found, document_id=document_id) != facts:
+                    raise
+        except _AWAY:
+            raise
+        except (DocumentStoreError, InvalidDocumentError) as error:
+            return job_id, document_id, error
+        return job_id, document_id, facts
+
+    def _sync(self, document_id: str, facts: ValidationFacts) -> None:
+        with self._graph._connection() as connection:  # noqa: SLF001 - one distribution
+            is_written = sync_validation_facts(connection, facts)
+        if not is_written and self._queue.repeat_removals([document_id]):
+            # Deleted while it was being stored: what was stored goes too.
+            self._store.ceph.delete(document_id)
+
+
+def _portions(documents: Iterator[_Document]) -> Iterator[Sequence[_Document]]:
+    """Yield the documents, so many at once as memory is for."""
+    portion: list[_Document] = []
+    size = 0
+    for document in documents:
+        portion.append(document)
+        size += len(document[2])
+        if size > PORTION_BYTES:
+            yield portion
+            portion, size = [], 0
+    if portion:
+        yield portion
