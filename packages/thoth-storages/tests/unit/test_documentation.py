@@ -28,6 +28,7 @@ from thoth.storages import (
     PageStore,
     ResultStorageBase,
     SyncCounts,
+    SyncMetrics,
     ValidationStore,
     settings,
     sync_documents,
@@ -35,10 +36,11 @@ from thoth.storages import (
 from thoth.storages.documents import bulk, encoding, ids, inspections, local, other_stores, s3
 from thoth.storages.documents.inspections import InspectionBuild, InspectionResults
 from thoth.storages.sync import handlers, run, worker
+from thoth.storages.sync import metrics as syncing_metrics
 
 FOLDER = Path("docs", "reference")
 PAGE, QUERIES = "knowledge-graph.md", "graph-queries.md"
-STORES, DOCUMENTS = "document-stores.md", "documents.md"
+STORES, DOCUMENTS, METRICS = "document-stores.md", "documents.md", "metrics.md"
 REFERENCE = next(
     (parent / FOLDER for parent in Path(__file__).parents if (parent / FOLDER / PAGE).exists()),
     None,
@@ -130,8 +132,25 @@ def test_every_variable_is_documented() -> None:
     source = inspect.getsource(settings)
     variables = set(re.findall(r'"(THOTH_\w+)"', source))
     variables |= {f"KNOWLEDGE_GRAPH_{part}" for part in re.findall(r'prefix \+ "(\w+)"', source)}
-    assert len(variables) == 22
-    assert variables - named_in_the_reference(PAGE, STORES) == set()
+    assert len(variables) == 23
+    assert variables - named_in_the_reference(PAGE, STORES, METRICS) == set()
+
+
+def test_every_metric_of_syncing_is_documented() -> None:
+    assert REFERENCE is not None
+    page = (REFERENCE / METRICS).read_text()
+    text = page.partition("\n## Syncing\n")[2]
+    named = {f"`{match}`" for match in re.findall(r"^\| `(thoth_\w+)` \|", text, re.MULTILINE)}
+    metrics = SyncMetrics()
+    with metrics.run(["solver"]):
+        metrics.count("solver", "synced", 1.0)
+    families = [*metrics.registry.collect()]
+    suffixes = {"counter": "_total"}
+    made = {f"`{family.name}{suffixes.get(family.type, '')}`" for family in families}
+    assert named == made
+    assert public_members(SyncMetrics) | {"registry"} <= named_in_the_reference(METRICS, DOCUMENTS)
+    assert f"{syncing_metrics.PUSH_SECONDS:g} seconds" in text
+    assert f"`{syncing_metrics.JOB}`" in text
 
 
 PACKAGES = (

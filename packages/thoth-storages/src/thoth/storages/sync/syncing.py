@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -39,12 +40,16 @@ class Named(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What became of a document: `SYNCED`, `SKIPPED`, or `FAILED` with its error."""
+    """What became of a document: `SYNCED`, `SKIPPED`, or `FAILED` with its error.
+
+    `seconds` is how long reading and writing it took, None where it was not even read.
+    """
 
     kind: str
     document_id: str
     outcome: str
     error: StoragesError | None = None
+    seconds: float | None = None
 
 
 class Syncing:
@@ -98,7 +103,9 @@ class Syncing:
             if isinstance(found, StoragesError):
                 yield Outcome(kind, document_id, FAILED, found)
             else:
-                yield self._written(kind, document_id, found)
+                began = time.monotonic()
+                outcome = self._written(kind, document_id, found)
+                yield outcome._replace(seconds=time.monotonic() - began)
 
     def _retrieved(self, kind: str, documents: Sequence[Named]) -> Iterator[tuple[str, Any]]:
         stored = [each.document_id for each in documents if each.path is None]
