@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from thoth.storages.graph.queries.environments import record_hardware, record_software
-from thoth.storages.sync.runs import NumberedRows, RunTable, write_document
-from thoth.storages.sync.stacks import INSPECTED, record_products, record_requirements
+from thoth.storages.sync.runs import PRODUCT_COLUMNS, NumberedRows, RunTable, write_document
+from thoth.storages.sync.stacks import INSPECTED, record_requirements, record_stacks
 
 if TYPE_CHECKING:
     from thoth.storages.graph.connections import Connection
@@ -75,12 +75,7 @@ _FIND_INSPECTIONS = """
 """
 _RESPONSES = NumberedRows(
     "dependency_monkey_response",
-    {
-        "inspection_id": "int",
-        "software_stack_id": "int",
-        "score": "float8",
-        "justification": "jsonb",
-    },
+    {"inspection_id": "int", **PRODUCT_COLUMNS},
     run="dependency_monkey_run_id",
 )
 
@@ -107,8 +102,8 @@ def _write(connection: Connection, facts: DependencyMonkeyFacts, *, force: bool)
     run = _RUNS.begin(connection, facts.document_id, facts.columns, force=force)
     if run is None:
         return False
-    products = [response.product for response in facts.responses]
-    stack_ids = record_products(connection, products, INSPECTED)
+    wanted = [(response.product.stack, INSPECTED) for response in facts.responses]
+    stack_ids = record_stacks(connection, wanted)
     requirements = record_requirements(
         connection, [] if facts.requirements is None else [facts.requirements]
     )

@@ -11,6 +11,7 @@ from thoth.storages.sync.core_metadata import shown
 from thoth.storages.sync.document_parts import Invalid
 from thoth.storages.sync.documents import checked_document_id, read_document
 from thoth.storages.sync.inspection_documents import InspectionRecord, read_specification
+from thoth.storages.sync.run_documents import label
 from thoth.storages.sync.stack_documents import (
     Product,
     ProductEntry,
@@ -20,9 +21,6 @@ from thoth.storages.sync.stack_documents import (
     read_product,
     read_requirements,
 )
-
-MAX_LABEL_CHARACTERS = 512
-"""Names of predictors, versions and the like are shortened to so many characters."""
 
 
 class Parameters(msgspec.Struct, frozen=True):
@@ -99,9 +97,9 @@ def read_dependency_monkey_document(
         "seed": invalid.number(parameters.seed, f"{path}.seed", bits=63),
         "error": document.result.error,
         "created_at": document.created_at,
-        "analyzer_version": _label(document.metadata.analyzer_version),
-        "decision_type": _label(parameters.decision_type),
-        "predictor": _label(parameters.predictor),
+        "analyzer_version": label(document.metadata.analyzer_version),
+        "decision_type": label(parameters.decision_type),
+        "predictor": label(parameters.predictor),
         "error_message": shown(document.result.error_msg),
         "parameters": invalid.json(kept, path),
     }
@@ -126,7 +124,3 @@ def _response(entry: ResponseEntry, path: str, invalid: Invalid) -> Response:
     if entry.response is not None:
         checked_document_id(entry.response, f"{path}.response", owner=invalid.document_id)
     return Response(entry.response, read_product(entry.product, f"{path}.product", invalid))
-
-
-def _label(text: str | None) -> str | None:
-    return shown(text, most=MAX_LABEL_CHARACTERS)

@@ -101,7 +101,7 @@ def _write(connection: Connection, facts: InspectionFacts, *, force: bool) -> bo
     if is_synced and numbers <= set(known) and not force:
         return False
     record = facts.record
-    stacks = record_stacks(connection, [(record.stack, INSPECTED)] if record.stack else [])
+    (stack,) = record_stacks(connection, [(record.stack, INSPECTED)])
     hardware = record_hardware(
         connection,
         [
@@ -119,7 +119,7 @@ def _write(connection: Connection, facts: InspectionFacts, *, force: bool) -> bo
     columns = {
         **record.columns,
         "inspection": inspection,
-        "software_stack_id": stacks[0] if stacks else None,
+        "software_stack_id": stack,
         "build_hardware_environment_id": None if build is None else hardware[build.digest],
         "run_hardware_environment_id": None if run is None else hardware[run.digest],
     }

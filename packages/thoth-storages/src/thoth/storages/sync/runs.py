@@ -31,6 +31,17 @@ RUN_COLUMNS = {
 }
 """The columns of every run (`models.run.Run`) but its id."""
 
+RUN_ON_STACK_COLUMNS = {
+    **RUN_COLUMNS,
+    "stack_requirements_id": "int",
+    "software_environment_id": "int",
+    "software_stack_id": "int",
+    "origin": "text",
+}
+"""The columns of every run that was given a stack (`models.run.RunOnStack`) but its id."""
+PRODUCT_COLUMNS = {"software_stack_id": "int", "score": "float8", "justification": "jsonb"}
+"""The columns of a stack that a run made, as `Product.columns` gives them."""
+
 
 def write_document(
     connection: Connection, document_id: str, work: Callable[[], bool], *, path: str

@@ -63,6 +63,13 @@ class Stack(msgspec.Struct, frozen=True):
     environment: SoftwareKey | None
 
 
+class GivenStack(msgspec.Struct, frozen=True):
+    """The stack that a run was given, and the environment that it is for, if only one is known."""
+
+    stack: Stack | None
+    environment: SoftwareKey | None
+
+
 class ProductEntry(msgspec.Struct, frozen=True):
     """A stack that a run made, as documents have it."""
 
@@ -95,6 +102,15 @@ def read_product(entry: ProductEntry, path: str, invalid: Invalid) -> Product:
         score=entry.score,
         justification=invalid.json(justification, f"{path}.justification"),
     )
+
+
+def read_given_stack(project: Project, path: str, invalid: Invalid) -> GivenStack:
+    """Return the stack that a run was given at a path. Raises `InvalidDocumentError`."""
+    stack = read_stack(project, path, invalid)
+    if stack is not None:
+        return GivenStack(stack, stack.environment)
+    where = f"{path}.runtime_environment"
+    return GivenStack(None, read_environment(project.runtime_environment, where, invalid))
 
 
 def read_stack(project: Project, path: str, invalid: Invalid) -> Stack | None:
@@ -165,7 +181,7 @@ def _requirement(entry: Any, path: str, invalid: Invalid) -> Any:
     if not isinstance(entry, dict):
         raise invalid(path, "is neither a version specifier nor an object")
     found = {
-        name: _USER_INFO.sub("://", value) if isinstance(value, str) else value
+        name: without_user_info(value) if isinstance(value, str) else value
         for name, value in entry.items()
         if value is not None
     }
@@ -176,6 +192,11 @@ def _requirement(entry: Any, path: str, invalid: Invalid) -> Any:
     if isinstance(version, str):
         found["version"] = "".join(version.split()) or "*"
     return found
+
+
+def without_user_info(text: str) -> str:
+    """Return a text with the user info left out of the URLs in it: it may be a password."""
+    return _USER_INFO.sub("://", text)
 
 
 # --- locks ---------------------------------------------------------------------------------------

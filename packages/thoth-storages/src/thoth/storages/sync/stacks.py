@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from thoth.storages.graph.connections import Connection
-    from thoth.storages.sync.stack_documents import Lock, Product, Requirements, Stack
+    from thoth.storages.sync.stack_documents import GivenStack, Lock, Requirements, Stack
 
 # What is found is locked, so that nobody deletes it before it is referred to.
 _FIND_REQUIREMENTS = f"""
@@ -109,31 +109,36 @@ def record_requirements(
     return found
 
 
-def record_stacks(connection: Connection, stacks: Sequence[tuple[Stack, StackOrigin]]) -> list[int]:
+def record_stacks(
+    connection: Connection, wanted: Sequence[tuple[Stack | None, StackOrigin]]
+) -> list[int | None]:
     """Return the ids of stacks, in the order given; they are added where they are not known.
 
-    The releases of their locks are recorded with them. For the caller's transaction, which may fail
-    for another's sake (`in_transaction` tries it again).
+    None has none. The releases of their locks are recorded with them. For the caller's transaction,
+    which may fail for another's sake (`in_transaction` tries it again).
     """
+    stacks = [stack for stack, _ in wanted if stack is not None]
     if not stacks:
-        return []
-    locks = _record_locks(connection, (stack.lock for stack, _ in stacks if stack.lock is not None))
+        return [None] * len(wanted)
+    locks = _record_locks(connection, (stack.lock for stack in stacks if stack.lock is not None))
     requirements = record_requirements(
-        connection, (stack.requirements for stack, _ in stacks if stack.requirements is not None)
+        connection, (stack.requirements for stack in stacks if stack.requirements is not None)
     )
     environments = record_software(
-        connection, [stack.environment for stack, _ in stacks if stack.environment is not None]
+        connection, [stack.environment for stack in stacks if stack.environment is not None]
     )
     keys = [
-        (
+        None
+        if stack is None
+        else (
             None if stack.requirements is None else requirements[stack.requirements.digest],
             None if stack.lock is None else locks[stack.lock.digest],
             None if stack.environment is None else environments[stack.environment],
             *origin,
         )
-        for stack, origin in stacks
+        for stack, origin in wanted
     ]
-    distinct = list(dict.fromkeys(keys))
+    distinct = list(dict.fromkeys(key for key in keys if key is not None))
     parameters = {
         "requirements": [key[0] for key in distinct],
         "locks": [key[1] for key in distinct],
@@ -146,16 +151,33 @@ def record_stacks(connection: Connection, stacks: Sequence[tuple[Stack, StackOri
         connection.execute(_ADD_STACKS, parameters)
         found = connection.execute(_FIND_STACKS, parameters).fetchall()
     ids = {distinct[number - 1]: row for number, row in found}
-    return [ids[key] for key in keys]
+    return [None if key is None else ids[key] for key in keys]
 
 
-def record_products(
-    connection: Connection, products: Sequence[Product], origin: StackOrigin
-) -> list[int | None]:
-    """Return the ids of the stacks that a run made, as `record_stacks` does; None for no stack."""
-    stacks = [(product.stack, origin) for product in products if product.stack is not None]
-    ids = iter(record_stacks(connection, stacks))
-    return [None if product.stack is None else next(ids) for product in products]
+def locked_names(stacks: Iterable[Stack | None]) -> tuple[set[str], set[str]]:
+    """Return the names of packages, and the URLs of indexes, that the locks of stacks have."""
+    releases = [
+        release
+        for stack in stacks
+        if stack is not None and stack.lock is not None
+        for release in stack.lock.releases
+    ]
+    return {name for name, _, _ in releases}, {url for _, _, url in releases if url is not None}
+
+
+def record_given_stack(
+    connection: Connection, given: GivenStack, stack_id: int | None
+) -> dict[str, int | None]:
+    """Return the columns that say which stack a run was given; `stack_id` is that of the stack."""
+    requirements = None if given.stack is None else given.stack.requirements
+    known = record_requirements(connection, [] if requirements is None else [requirements])
+    environment = given.environment
+    environments = record_software(connection, [] if environment is None else [environment])
+    return {
+        "stack_requirements_id": next(iter(known.values()), None),
+        "software_environment_id": next(iter(environments.values()), None),
+        "software_stack_id": stack_id,
+    }
 
 
 def _record_locks(connection: Connection, locks: Iterable[Lock]) -> dict[bytes, int]:
