@@ -264,26 +264,28 @@ def _stacks(result: Result, invalid: Invalid) -> list[Stack]:
     targets: Sequence[TargetAnswer] = ()
     if isinstance(result.answer, dict) and not _is_base64(result.answer):
         targets = invalid.part(result.answer, Answer, "result.answer").results or ()
-    stacks = []
+    stacks = [] if targets else [Stack(requirements, None, None)]
     for number, answered in enumerate(targets):
         path = f"result.answer.results[{number}]"
         lock = _lock(answered.lock or [], f"{path}.lock", invalid)
         environment = _environment(answered, f"{path}.target.markers", invalid)
         stacks.append(Stack(requirements, lock, environment))
-    return stacks or [Stack(requirements, None, None)]
+    return [stack for stack in stacks if stack.requirements or stack.lock]
 
 
-def _requirements(specification: str, invalid: Invalid) -> Requirements:
+def _requirements(specification: str, invalid: Invalid) -> Requirements | None:
     """Return the requirements in the canonical form that those of a Pipfile have.
 
-    A package that several lines require has a list of entries, in a total order.
+    A package that several lines require has a list of entries. Lines that are not understood are
+    kept as they are.
     """
-    path = "result.stack_specification"
     packages: dict[str, list[dict[str, Any]]] = {}
-    for number, line in enumerate(specification.split("\n"), 1):
+    others: set[str] = set()
+    for line in filter(None, map(str.strip, specification.split("\n"))):
         parsed = parse_requirement(line)
         if parsed is None or parsed.url is not None:
-            raise invalid(path, f"has a line that is not a requirement (PEP 508): line {number}")
+            others.add(line)
+            continue
         entry: dict[str, Any] = {"version": parsed.specifier or "*"}
         if parsed.extras:
             entry["extras"] = list(parsed.extras)
@@ -292,11 +294,17 @@ def _requirements(specification: str, invalid: Invalid) -> Requirements:
         entries = packages.setdefault(parsed.name, [])
         if entry not in entries:
             entries.append(entry)
-    canonical = {
-        name: entries[0] if len(entries) == 1 else sorted(entries, key=msgspec.json.encode)
-        for name, entries in packages.items()
-    }
-    text = invalid.json({"packages": canonical}, path)
+    canonical: dict[str, Any] = {}
+    if packages:
+        canonical["packages"] = {
+            name: entries[0] if len(entries) == 1 else sorted(entries, key=msgspec.json.encode)
+            for name, entries in packages.items()
+        }
+    if others:
+        canonical["others"] = sorted(others)
+    if not canonical:
+        return None
+    text = invalid.json(canonical, "result.stack_specification")
     return Requirements(json_values.digest(text), text)
 
 
