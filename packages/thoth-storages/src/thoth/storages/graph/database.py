@@ -24,6 +24,7 @@ from thoth.storages.exceptions import (
 from thoth.storages.graph.cache import AnswerCache
 from thoth.storages.graph.connections import Connection, ConnectionPool, Statistics
 from thoth.storages.graph.queries.administration import AdministrationQueries
+from thoth.storages.graph.queries.advisers import AdviserQueries
 from thoth.storages.graph.queries.artifact_metadata import ArtifactMetadataStore
 from thoth.storages.graph.queries.dependencies import DependencyQueries
 from thoth.storages.graph.queries.dependents import DependentQueries
@@ -33,8 +34,10 @@ from thoth.storages.graph.queries.inspections import InspectionQueries
 from thoth.storages.graph.queries.package_indexes import PackageIndexQueries
 from thoth.storages.graph.queries.packages import PackageQueries
 from thoth.storages.graph.queries.pages import PageStore
+from thoth.storages.graph.queries.provenance import ProvenanceQueries
 from thoth.storages.graph.queries.release_facts import ReleaseFactQueries
 from thoth.storages.graph.queries.releases import ReleaseStore
+from thoth.storages.graph.queries.revsolvers import RevSolverQueries
 from thoth.storages.graph.queries.rules import RuleQueries
 from thoth.storages.graph.queries.solved import SolvedQueries
 from thoth.storages.graph.queries.solvers import SolverQueries
@@ -69,6 +72,9 @@ class GraphDatabase(
     StackQueries,
     InspectionQueries,
     IndicatorQueries,
+    AdviserQueries,
+    ProvenanceQueries,
+    RevSolverQueries,
     AdministrationQueries,
 ):
     """The knowledge graph in PostgreSQL; a context manager; safe for threads, not across a fork.
