@@ -41,6 +41,8 @@ def sync_revsolver_facts(
 
 
 def _write(connection: Connection, facts: RevSolverFacts, *, force: bool) -> bool:
+    if not force and _RUNS.has(connection, facts.document_id):
+        return False
     records = [record for record, _ in facts.dependents]
     # Before the row of the run, which refers to one of them.
     packages = record_names(

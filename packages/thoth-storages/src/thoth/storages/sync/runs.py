@@ -75,13 +75,17 @@ class RunTable:
             VALUES (%(document_id)s, {given})
             ON CONFLICT DO NOTHING RETURNING id
         """
-        self._lock = f"""
-            SELECT id FROM {table} WHERE document_id = %(document_id)s FOR NO KEY UPDATE
-        """
+        self._find = f"SELECT id FROM {table} WHERE document_id = %(document_id)s"
+        self._lock = f"{self._find} FOR NO KEY UPDATE"
         self._change = f"""
             UPDATE {table} SET ({names}) = ROW ({values})
              WHERE id = %(run)s AND ({names}) IS DISTINCT FROM ({values})
         """
+
+    def has(self, connection: Connection, document_id: str) -> bool:
+        """Say whether a document is in the graph, for one that cannot begin with its row."""
+        found = connection.execute(self._find, {"document_id": document_id}).fetchone()
+        return found is not None
 
     def begin(
         self, connection: Connection, document_id: str, columns: Mapping[str, Any], *, force: bool
