@@ -110,7 +110,7 @@ def test_without_ids_all_stores_are_listed(
 
     counts = sync_documents(graph=graph, settings=settings)
 
-    assert counts == {
+    assert counts == dict.fromkeys(HANDLERS_MAPPING, NONE) | {
         "solver": SyncCounts(processed=3, synced=3, skipped=0, failed=0),
         "dependency": (1, 1, 0, 0),
         "inspection": (1, 1, 0, 0),
