@@ -119,7 +119,8 @@ def test_without_ids_all_stores_are_listed(
     assert graph.dependency_monkey_document_id_exists(dependency_monkey_document_id(1))
     assert graph.inspection_document_id_result_number_exists(inspection_id, 2)
     again = sync_documents(graph=graph, settings=settings)
-    assert [tuple(each) for each in again.values()] == [(3, 0, 3, 0), (1, 0, 1, 0), (1, 0, 1, 0)]
+    skipped = [tuple(each) for each in again.values() if each.processed]
+    assert skipped == [(3, 0, 3, 0), (1, 0, 1, 0), (1, 0, 1, 0)]
 
 
 def test_what_is_synced_is_neither_fetched_nor_decoded_unless_forced(
