@@ -98,9 +98,8 @@ def test_gaps_that_deleted_rows_leave_are_bloat(graph: GraphDatabase) -> None:
     assert index["bloat_ratio"] > 0.5
 
 
-def test_tables_without_statistics_have_no_estimate(empty_graph: GraphDatabase) -> None:
-    empty_graph.initialize_schema()
-    data = empty_graph.get_bloat_data()
+def test_tables_without_statistics_have_no_estimate(own_graph: GraphDatabase) -> None:
+    data = own_graph.get_bloat_data()
     assert {each["table"] for each in data} == {*Base.metadata.tables, "alembic_version"}
     assert {each["bloat_size"] for each in data} == {None}
 
@@ -110,14 +109,13 @@ def test_a_sound_database_is_not_corrupted(graph: GraphDatabase) -> None:
     assert not graph.is_database_corrupted()
 
 
-def test_an_invalid_index_is_damage(empty_graph: GraphDatabase) -> None:
-    empty_graph.initialize_schema()
+def test_an_invalid_index_is_damage(own_graph: GraphDatabase) -> None:
     run(
-        empty_graph,
+        own_graph,
         "UPDATE pg_index SET indisvalid = false"
         " WHERE indexrelid = 'release_package_index_id_idx'::regclass",
     )
-    assert empty_graph.is_database_corrupted()
+    assert own_graph.is_database_corrupted()
 
 
 @pytest.mark.slow

@@ -24,6 +24,7 @@ from thoth.storages.testing.run_documents import (
 )
 from thoth.storages.testing.servers import (
     empty_database,
+    served_data_dir,
     temporary_data_dir,
     temporary_database,
     temporary_settings,
@@ -48,6 +49,7 @@ __all__ = [
     "provenance_document",
     "revsolver_document",
     "s3_server_from_environment",
+    "served_data_dir",
     "solver_document",
     "solver_documents",
     "temporary_data_dir",
