@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import copy
+import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from thoth.storages import GraphDatabase, InvalidDocumentError, NotFoundError
+from thoth.storages import (
+    GraphDatabase,
+    InvalidDocumentError,
+    NotFoundError,
+    sync_documents,
+)
 from thoth.storages.testing.run_documents import (
     adviser_document,
     adviser_document_id,
@@ -21,6 +27,7 @@ from thoth.storages.testing.run_documents import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     Document = dict[str, Any]
     Contents = Callable[[GraphDatabase], dict[str, list[str]]]
@@ -448,3 +455,29 @@ def test_runs_stay_when_the_index_of_their_stacks_is_deleted(graph: GraphDatabas
         sync(graph, make(), force=True)
     assert graph.get_provenance_findings_count_all() == 3
     assert graph.get_adviser_products_all(adviser_document_id())[0]["lock_sha256"] is not None
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_one_broken_document_of_each_kind_leaves_the_rest(
+    graph: GraphDatabase, run_contents: Contents, tmp_path: Path, jobs: int
+) -> None:
+    breaking: dict[str, Callable[[Document], object]] = {
+        "adviser": lambda it: it["report"].update(products=3),
+        "provenance": lambda it: it["report"].append("text"),
+        "revsolver": lambda it: it.pop("package_name"),
+    }
+    paths = []
+    for kind, make in MAKERS.items():
+        for number in range(6):
+            document = make(number)
+            if number == 4:
+                breaking[kind](document["result"])
+            paths.append(tmp_path / f"{document['metadata']['document_id']}.json")
+            paths[-1].write_text(json.dumps(document))
+    counts = sync_documents(paths, graph=graph, graceful=True, is_local=True, jobs=jobs)
+    assert counts == dict.fromkeys(MAKERS, (6, 5, 0, 1))
+    assert len(run_contents(graph)["runs"]) == 15
+    with pytest.raises(InvalidDocumentError):
+        sync_documents(paths, graph=graph, is_local=True, jobs=jobs)
+    good = [path for path in paths if not path.stem.endswith("4")]
+    assert sync_documents(good, graph=graph, is_local=True) == dict.fromkeys(MAKERS, (5, 0, 5, 0))
