@@ -49,7 +49,8 @@ def store(
 
     def work() -> None:
         try:
-            _store(graph, _new(request, validation, index_urls, retention), validation)
+            new = _new(request, validation, index_urls, retention)
+            _store(graph, new, validation, failures)
         except Exception as error:  # noqa: BLE001 - whatever it is, the answer stands
             failures.append(error)
 
@@ -59,7 +60,7 @@ def store(
     thread.join(SECONDS)
     if thread.is_alive():
         return f"the document of this validation was not stored within {SECONDS:g} s"
-    return f"this validation was not stored: {failures[0]}" if failures else None
+    return f"a document waits to be stored: {failures[0]}" if failures else None
 
 
 def _new(
@@ -85,11 +86,13 @@ def _new(
     )
 
 
-def _store(graph: GraphDatabase, new: NewValidation, validation: Validation) -> None:
+def _store(
+    graph: GraphDatabase, new: NewValidation, validation: Validation, failures: list[Exception]
+) -> None:
     began = time.perf_counter()
     record = graph.validations.accept_finished(new, finished_job(validation))
     graph.validations.expire(datetime.now(UTC), at_most=EXPIRED)
-    loop = ValidationLoop(graph, metadata_of)
+    loop = ValidationLoop(graph, metadata_of, on_failed=lambda _, error: failures.append(error))
     loop.store(job_id=record.job_id)
     if time.perf_counter() - began < SECONDS / 2:
         loop.store(at_most=LEFT_BEHIND)

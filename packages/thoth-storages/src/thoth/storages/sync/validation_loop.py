@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from uuid import UUID
 
+    from thoth.storages.exceptions import StoragesError
     from thoth.storages.graph.database import GraphDatabase
     from thoth.storages.graph.validation_records import FinishedValidation
 
@@ -55,8 +56,10 @@ class ValidationLoop:
     """Stores, syncs and removes documents of the validations of a connected graph.
 
     `metadata` makes the `metadata` of a document, but for its `document_id`, of the validation.
-    Documents go to the store that the graph's settings name, or to `store`. Safe for many
-    processes at once: a document is stored and synced once, whoever does it, and whoever died.
+    Documents go to the store that the graph's settings name, or to `store`. `on_failed` is called
+    with the id of each document that cannot be stored or synced, and why; by default that is
+    logged. Safe for many processes at once: a document is stored and synced once, whoever does it,
+    and whoever died.
     """
 
     def __init__(
@@ -66,18 +69,20 @@ class ValidationLoop:
         *,
         store: ValidationResultsStore | None = None,
         lease: timedelta = LEASE,
+        on_failed: Callable[[str, StoragesError], None] | None = None,
     ) -> None:
         self._graph = graph
         self._queue = graph.validation_documents
         self._metadata = metadata
         self._store = store or ValidationResultsStore(settings=graph.settings)
         self._lease = lease
+        self._on_failed = on_failed or _log_failed
 
     def store(self, *, at_most: int = BATCH, job_id: UUID | None = None) -> int:
         """Store and sync the documents of jobs that are due; return how many jobs these were.
 
-        `job_id` is the only job to look at. One whose documents cannot be stored or synced is
-        logged, counted, and tried again later. Raises what says that the store or the graph is
+        `job_id` is the only job to look at. One with a document that cannot be stored or synced is
+        counted, and tried again later. Raises what says that the store or the graph is
         away; the jobs are due again then.
         """
         jobs = self._queue.claim(at_most=at_most, lease=self._lease, job_id=job_id)
@@ -131,7 +136,7 @@ class ValidationLoop:
                 except _AWAY:
                     raise
                 except (DocumentStoreError, InvalidDocumentError) as error:
-                    _logger.warning("A validation's document waits: %s: %s", document_id, error)
+                    self._on_failed(document_id, error)
                     failed.add(job_id)
         return [job_id for job_id in more if job_id not in failed]
 
@@ -178,6 +183,10 @@ class ValidationLoop:
         if not is_written and self._queue.repeat_removals([document_id]):
             # Deleted while it was being stored: what was stored goes too.
             self._store.ceph.delete(document_id)
+
+
+def _log_failed(document_id: str, error: StoragesError) -> None:
+    _logger.warning("A validation's document waits: %s: %s", document_id, error)
 
 
 def _portions(documents: Iterator[_Document]) -> Iterator[Sequence[_Document]]:
