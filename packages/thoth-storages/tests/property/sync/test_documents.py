@@ -86,7 +86,6 @@ def test_bytes_are_read_or_refused(kind: str, content: bytes) -> None:
 
 IN_A_DATABASE = settings(
     max_examples=10,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
