@@ -65,15 +65,17 @@ _UNRESOLVED_NAMES = ("package_name", "specifier", "adviser_document_id", "create
 _UNRESOLVED = """
       FROM adviser_unresolved AS unresolved
       JOIN package ON package.id = unresolved.package_id
-      JOIN adviser_run AS run ON run.id = unresolved.adviser_run_id
 """
 _UNRESOLVED_LISTED = f"""
-    SELECT package.name, unresolved.specifier, run.document_id, run.created_at {_UNRESOLVED}
+    SELECT package.name, unresolved.specifier, run.document_id, run.created_at
+      {_UNRESOLVED}
+      JOIN adviser_run AS run ON run.id = unresolved.adviser_run_id
 """
 _UNRESOLVED_COUNTED = f"SELECT count(*) {_UNRESOLVED}"
 _UNRESOLVED_BY_PACKAGE = f"""
     SELECT package.name, counted.runs
-      FROM (SELECT package_id, count(DISTINCT adviser_run_id) AS runs FROM adviser_unresolved
+      FROM (SELECT package_id, count(*) AS runs
+              FROM (SELECT DISTINCT adviser_run_id, package_id FROM adviser_unresolved) AS once
              GROUP BY package_id) AS counted
       JOIN package ON package.id = counted.package_id
      WHERE package.ecosystem = '{ECOSYSTEM}'

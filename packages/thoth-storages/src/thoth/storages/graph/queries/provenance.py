@@ -43,10 +43,7 @@ _LISTED = f"""
            finding.number {_FINDINGS}
 """
 _COUNTED = f"SELECT count(*) {_FINDINGS}"
-_ORDER = """
-     ORDER BY package.name NULLS FIRST, finding.package_version NULLS FIRST,
-              package_index.url NULLS FIRST, run.document_id, finding.number
-"""
+_ORDER = " ORDER BY run.document_id, finding.number "
 
 
 class ProvenanceQueries(RunQueries):
@@ -116,7 +113,7 @@ class ProvenanceQueries(RunQueries):
         start_offset: int = 0,
         count: int | None = DEFAULT_COUNT,
     ) -> list[dict[str, Any]]:
-        """List what checks of provenance found, by package, version (as a text), index, document.
+        """List what checks of provenance found, by document id, and by number within a document.
 
         An entry has `package_name`, `package_version`, `index_url`, `finding_type`, `finding_id`,
         `justification` (each None where nobody said), `other` (JSON), `provenance_document_id`,

@@ -7,7 +7,6 @@ from typing import Any
 from thoth.storages.graph.queries import arguments
 from thoth.storages.graph.queries.arguments import DEFAULT_COUNT
 from thoth.storages.graph.queries.family import ECOSYSTEM, Conditions
-from thoth.storages.graph.queries.listings import RELEASE_ORDER
 from thoth.storages.graph.queries.runs import (
     RunQueries,
     RunStatements,
@@ -37,15 +36,19 @@ _DEPENDENTS = """
       FROM revsolver_run AS run
       JOIN package AS subject ON subject.id = run.package_id
       JOIN revsolver_dependent AS dependent ON dependent.revsolver_run_id = run.id
+"""
+_LISTED = f"""
+    SELECT package.name, release.version, package_index.url, subject.name, run.package_version,
+           requirement.specifier, requirement.extras, requirement.marker, run.document_id
+      {_DEPENDENTS}
       JOIN requirement ON requirement.id = dependent.requirement_id
       JOIN release ON release.id = dependent.release_id
       JOIN package ON package.id = release.package_id
       LEFT JOIN package_index ON package_index.id = release.package_index_id
 """
-_LISTED = f"""
-    SELECT package.name, release.version, package_index.url, subject.name, run.package_version,
-           requirement.specifier, requirement.extras, requirement.marker, run.document_id
-           {_DEPENDENTS}
+_ORDER = """
+     ORDER BY run.document_id, package.name, release.version_key NULLS FIRST, release.version,
+              package_index.url NULLS FIRST, release.id, requirement.id
 """
 _COUNTED = f"SELECT count(*) {_DEPENDENTS}"
 
@@ -119,7 +122,7 @@ class RevSolverQueries(RunQueries):
         start_offset: int = 0,
         count: int | None = DEFAULT_COUNT,
     ) -> list[dict[str, Any]]:
-        """List the dependents of a package that reverse solvers found, in the order of releases.
+        """List the dependents of a package that reverse solvers found, by document id and release.
 
         An entry has `package_name`, `package_version` and `index_url` of the dependent,
         `dependency_name` and `dependency_version` that were looked for, `specifier`, `extras` and
@@ -128,9 +131,8 @@ class RevSolverQueries(RunQueries):
         """
         conditions = _conditions(package_name, package_version)
         add_text(conditions, "run.document_id", "revsolver_document_id", revsolver_document_id)
-        order = f"{RELEASE_ORDER}, run.document_id, requirement.id"
         part = conditions.part(start_offset, count)
-        statement = f"{_LISTED} {conditions.where()} {order} {part}"
+        statement = f"{_LISTED} {conditions.where()} {_ORDER} {part}"
         return records(_NAMES, self._rows(statement, conditions.parameters))
 
     def get_revsolver_dependents_count_all(
