@@ -48,12 +48,12 @@ def write_document(
 ) -> bool:
     """Write a document, all or nothing; say whether there was anything to write.
 
-    Raises `InvalidDocumentError` at a path for a release of a stack that cannot be stored.
+    Raises `InvalidDocumentError` at a path for a release that cannot be stored.
     """
     try:
         written: bool = in_transaction(connection, work)
     except InvalidRecordError as error:
-        problem = f"has a stack whose {error.field} {error.problem}"
+        problem = f"has a release whose {error.field} {error.problem}"
         raise Invalid(document_id)(path, problem) from error
     return written
 

@@ -18,7 +18,7 @@ class Run:
     `parameters` what it was asked for; both as JSON, as the document has them.
     """
 
-    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True, sort_order=-2)
     duration: Mapped[int | None]
     error: Mapped[bool]
     created_at: Mapped[datetime | None] = mapped_column(TIMESTAMP(timezone=True))
@@ -37,12 +37,12 @@ class RunOnStack(Run):
     """
 
     stack_requirements_id: Mapped[int | None] = mapped_column(
-        ForeignKey("stack_requirements.id"), index=True
+        ForeignKey("stack_requirements.id"), index=True, sort_order=-1
     )
     software_environment_id: Mapped[int | None] = mapped_column(
-        ForeignKey("software_environment.id"), index=True
+        ForeignKey("software_environment.id"), index=True, sort_order=-1
     )
     software_stack_id: Mapped[int | None] = mapped_column(
-        ForeignKey("software_stack.id", ondelete="SET NULL"), index=True
+        ForeignKey("software_stack.id", ondelete="SET NULL"), index=True, sort_order=-1
     )
     origin: Mapped[str | None] = mapped_column(Text)

@@ -20,8 +20,8 @@ depends_on = None
 def _run(table: str, *columns: sa.Column[Any], constraints: tuple[sa.Constraint, ...]) -> None:
     op.create_table(
         table,
-        *columns,
         sa.Column("id", sa.Integer(), sa.Identity(always=True), nullable=False),
+        *columns,
         sa.Column("duration", sa.Integer(), nullable=True),
         sa.Column("error", sa.Boolean(), nullable=False),
         sa.Column("created_at", sa.TIMESTAMP(timezone=True), nullable=True),
@@ -39,10 +39,10 @@ def _run(table: str, *columns: sa.Column[Any], constraints: tuple[sa.Constraint,
 def _run_on_stack(table: str, *columns: sa.Column[Any]) -> None:
     _run(
         table,
-        *columns,
         sa.Column("stack_requirements_id", sa.Integer(), nullable=True),
         sa.Column("software_environment_id", sa.Integer(), nullable=True),
         sa.Column("software_stack_id", sa.Integer(), nullable=True),
+        *columns,
         sa.Column("origin", sa.Text(), nullable=True),
         constraints=(
             _foreign_key(table, "stack_requirements"),
