@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import signal
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -392,6 +395,80 @@ def test_a_document_that_was_stored_but_not_noted_is_that_of_the_next_try_too(
     document = store.retrieve_document(id_of(record))
     assert document["metadata"]["hostname"] != "another"
     assert graph.get_relation_table_count()["stack_lock_release"] == 2
+
+
+# Dies where it has stored the documents of three jobs, and noted nothing.
+DYING = """
+import os, signal
+from datetime import timedelta
+from thoth.storages import GraphDatabase
+from thoth.storages.sync.validation_loop import ValidationLoop
+from thoth.storages.testing.validation_documents import metadata_of
+
+ValidationLoop._sync = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+with GraphDatabase() as graph:
+    ValidationLoop(graph, metadata_of, lease=timedelta(0)).store(at_most=3)
+"""
+
+
+def test_who_is_killed_with_documents_in_hand_leaves_them_to_others(
+    graph: GraphDatabase, loop: ValidationLoop, store: ValidationResultsStore, tmp_path: Path
+) -> None:
+    for number in range(5):
+        finish(graph, f"six<{number}")
+    server = graph.settings.server
+    assert server is not None
+    environ = {
+        "KNOWLEDGE_GRAPH_HOST": server.host,
+        "KNOWLEDGE_GRAPH_PORT": str(server.port),
+        "KNOWLEDGE_GRAPH_USER": server.user,
+        "KNOWLEDGE_GRAPH_PASSWORD": server.password,
+        "KNOWLEDGE_GRAPH_DATABASE": server.database,
+        "THOTH_DATA_DIR": str(tmp_path),
+    }
+    done = subprocess.run([sys.executable, "-c", DYING], env=environ, check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert store.get_document_count() == 3
+    assert graph.validation_documents.count_waiting()["store"] == 5
+    assert loop.store() == 5
+    assert graph.validation_documents.count_waiting()["store"] == 0
+    assert store.get_document_count() == 5
+    assert graph.get_python_software_stack_count_all(software_stack_type="VALIDATION") == 5
+
+
+def test_an_answer_that_is_none_stops_no_other(
+    graph: GraphDatabase,
+    store: ValidationResultsStore,
+) -> None:
+    failures: dict[str, Exception] = {}
+    bad = finish(graph, "bad", ("?", "1"))
+    good = finish(graph, "good")
+    odd = finish(graph, "odd", result=b"[]")
+    loop = ValidationLoop(graph, metadata_of, store=store, on_failed=failures.__setitem__)
+    assert loop.store() == 3
+    assert list(store.get_document_listing()) == sorted([id_of(good), id_of(odd)])
+    assert failures.keys() == {id_of(bad)}
+    assert isinstance(failures[id_of(bad)], InvalidDocumentError)
+    assert graph.validation_documents.count_waiting()["store"] == 1
+
+
+def test_one_that_the_database_refuses_stops_no_other(
+    graph: GraphDatabase, store: ValidationResultsStore
+) -> None:
+    failures: dict[str, Exception] = {}
+    finish(graph, "good")
+    bad = finish(graph, "bad", ("refused", "1"))
+    loop = ValidationLoop(graph, metadata_of, store=store, on_failed=failures.__setitem__)
+    with graph.migration_connection() as connection:
+        connection.execute("ALTER TABLE package ADD CONSTRAINT test CHECK (name <> 'refused')")
+    try:
+        assert loop.store() == 2
+    finally:
+        with graph.migration_connection() as connection:
+            connection.execute("ALTER TABLE package DROP CONSTRAINT test")
+    assert failures.keys() == {id_of(bad)}
+    assert graph.validation_documents.count_waiting()["store"] == 1
+    assert graph.get_python_software_stack_count_all(software_stack_type="VALIDATION") == 1
 
 
 def test_what_somebody_took_up_is_left_alone_until_the_lease_is_over(

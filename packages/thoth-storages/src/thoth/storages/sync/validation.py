@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from thoth.storages.exceptions import InvalidRecordError
+from thoth.storages.graph.queries.transactions import in_transaction
 from thoth.storages.sync.document_parts import Invalid
 from thoth.storages.sync.runs import write_document
 from thoth.storages.sync.stacks import StackOrigin, record_stacks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from uuid import UUID
 
     from thoth.storages.graph.connections import Connection
@@ -42,6 +44,14 @@ _MARK = """
      WHERE id = %(id)s AND EXISTS (SELECT FROM validation_job AS job
                                     WHERE job.id = job_id AND job.finished_at IS NOT NULL)
     RETURNING id
+"""
+_MARK_ALL = """
+    UPDATE validation SET document_id = wanted.document_id
+      FROM unnest(%(ids)s::uuid[], %(document_ids)s::text[]) AS wanted (id, document_id),
+           validation_job AS job
+     WHERE validation.id = wanted.id AND validation.document_id IS NULL
+       AND job.id = validation.job_id AND job.finished_at IS NOT NULL
+    RETURNING validation.id
 """
 
 _VALIDATION = {
@@ -136,6 +146,38 @@ def sync_validation_facts(
         )
     except _RemovedError:
         return False
+
+
+def sync_finished_validations(
+    connection: Connection, all_facts: Sequence[ValidationFacts]
+) -> set[UUID]:
+    """Write what documents say of validations that finished in this graph: their stacks.
+
+    All or none, much faster together than one by one. Returns the ids of the validations that were
+    there, and not synced yet; nothing is written of others. Raises `InvalidDocumentError`.
+    """
+
+    def work() -> set[UUID]:
+        parameters = {
+            "ids": [facts.validation.id for facts in all_facts],
+            "document_ids": [facts.document_id for facts in all_facts],
+        }
+        marked = {row[0] for row in connection.execute(_MARK_ALL, parameters).fetchall()}
+        stacks = [
+            (stack, VALIDATED)
+            for facts in all_facts
+            if facts.validation.id in marked
+            for stack in facts.stacks
+        ]
+        record_stacks(connection, stacks)
+        return marked
+
+    try:
+        written: set[UUID] = in_transaction(connection, work)
+    except InvalidRecordError as error:
+        problem = f"has a stack whose {error.field} {error.problem}"
+        raise Invalid(all_facts[0].document_id)("result.answer", problem) from error
+    return written
 
 
 def _write(connection: Connection, facts: ValidationFacts, *, force: bool) -> bool:

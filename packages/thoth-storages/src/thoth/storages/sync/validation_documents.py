@@ -154,10 +154,12 @@ def _as_json(blob: bytes) -> Any:
     """Return what a document has for bytes, so that `_as_bytes` gives them back."""
     try:
         value = msgspec.json.decode(blob)
-        if msgspec.json.encode(value) == blob and not _is_base64(value) and value is not None:
-            return msgspec.Raw(blob)
+        raw = msgspec.json.decode(blob, type=msgspec.Raw)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         pass
+    else:
+        if bytes(raw) == blob and value is not None and not _is_base64(value):
+            return raw
     return {_BASE64: base64.b64encode(blob).decode()}
 
 
@@ -166,6 +168,17 @@ def _is_base64(value: object) -> bool:
 
 
 # --- reading -------------------------------------------------------------------------------------
+
+
+class _Raw(msgspec.Struct, frozen=True):
+    """The parts that are kept byte for byte."""
+
+    request: msgspec.Raw = msgspec.Raw()
+    answer: msgspec.Raw = msgspec.Raw()
+
+
+class _RawDocument(msgspec.Struct, frozen=True):
+    result: _Raw
 
 
 def read_validation_document(
@@ -178,24 +191,38 @@ def read_validation_document(
     """
     document = read_document(content, Result, document_id=document_id)
     result, invalid = document.result, Invalid(document.document_id)
-    request = _as_bytes(result.request, "result.request", invalid)
+    raw = _Raw()
+    if not isinstance(content, dict):
+        raw = msgspec.json.decode(content, type=_RawDocument).result
+    request = _as_bytes(result.request, raw.request, "result.request", invalid)
     answer = None
     if result.answer is not None:
-        answer = _as_bytes(result.answer, "result.answer", invalid)
+        answer = _as_bytes(result.answer, raw.answer, "result.answer", invalid)
     validation = _validation(result, request, answer, invalid)
+    return validation_facts(validation, answer, document.document_id)
+
+
+def validation_facts(
+    validation: FinishedValidation, answer: bytes | None, document_id: str
+) -> ValidationFacts:
+    """Return the rows that the document of a validation becomes.
+
+    Raises `InvalidDocumentError`, with the path of the offending key in the document.
+    """
     stacks = []
-    if result.ecosystem == STACKS_OF:
-        stacks = _stacks(result, invalid)
-    return ValidationFacts(document.document_id, validation, answer, stacks)
+    if validation.ecosystem == STACKS_OF:
+        stacks = _stacks(validation.stack_specification, answer, Invalid(document_id))
+    return ValidationFacts(document_id, validation, answer, stacks)
 
 
-def _as_bytes(value: Any, path: str, invalid: Invalid) -> bytes:
+def _as_bytes(value: Any, raw: msgspec.Raw, path: str, invalid: Invalid) -> bytes:
+    """Return the bytes that a value stands for: as they are in the document, if that was bytes."""
     if _is_base64(value):
         try:
             return base64.b64decode(value[_BASE64], validate=True)
         except (TypeError, ValueError) as error:
             raise invalid(f"{path}.{_BASE64}", "is not base64") from error
-    return msgspec.json.encode(value)
+    return bytes(raw) or msgspec.json.encode(value)
 
 
 def _validation(
@@ -258,12 +285,10 @@ def _validation(
 # --- stacks --------------------------------------------------------------------------------------
 
 
-def _stacks(result: Result, invalid: Invalid) -> list[Stack]:
+def _stacks(specification: str, answer: bytes | None, invalid: Invalid) -> list[Stack]:
     """Return a stack for each target: with its lock, where one was found."""
-    requirements = _requirements(result.stack_specification, invalid)
-    targets: Sequence[TargetAnswer] = ()
-    if isinstance(result.answer, dict) and not _is_base64(result.answer):
-        targets = invalid.part(result.answer, Answer, "result.answer").results or ()
+    requirements = _requirements(specification, invalid)
+    targets = _targets(answer or b"", invalid)
     stacks = [] if targets else [Stack(requirements, None, None)]
     for number, answered in enumerate(targets):
         path = f"result.answer.results[{number}]"
@@ -271,6 +296,18 @@ def _stacks(result: Result, invalid: Invalid) -> list[Stack]:
         environment = _environment(answered, f"{path}.target.markers", invalid)
         stacks.append(Stack(requirements, lock, environment))
     return [stack for stack in stacks if stack.requirements or stack.lock]
+
+
+def _targets(answer: bytes, invalid: Invalid) -> Sequence[TargetAnswer]:
+    """Return what an answer says of each target; nothing where it is none of ours."""
+    try:
+        return msgspec.json.decode(answer, type=Answer).results or ()
+    except msgspec.ValidationError:
+        value = msgspec.json.decode(answer)
+        found = invalid.part(value, Answer, "result.answer") if isinstance(value, dict) else None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        found = None
+    return (found and found.results) or ()
 
 
 def _requirements(specification: str, invalid: Invalid) -> Requirements | None:

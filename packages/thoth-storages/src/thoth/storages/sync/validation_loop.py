@@ -14,6 +14,8 @@ from thoth.storages.documents.bulk import in_order
 from thoth.storages.documents.results import ValidationResultsStore
 from thoth.storages.exceptions import (
     BucketNotFoundError,
+    DatabaseBusyError,
+    DatabaseRefusedError,
     DocumentExistsError,
     DocumentStoreError,
     InvalidDocumentError,
@@ -21,11 +23,12 @@ from thoth.storages.exceptions import (
     StoreUnreachableError,
 )
 from thoth.storages.graph.queries.validation_documents import PAGE, validation_document_id
-from thoth.storages.sync.validation import sync_validation_facts
+from thoth.storages.sync.validation import sync_finished_validations
 from thoth.storages.sync.validation_documents import (
     ValidationFacts,
     read_validation_document,
     validation_document,
+    validation_facts,
 )
 
 if TYPE_CHECKING:
@@ -47,8 +50,9 @@ POSTPONEMENT = timedelta(minutes=1)
 PORTION_BYTES = 32 * 2**20
 """Documents are held in memory at once until they have so many bytes."""
 
-_Document: TypeAlias = "tuple[UUID, str, bytes]"
+_Answered: TypeAlias = "tuple[FinishedValidation, bytes | None]"
 _AWAY = (StoreUnreachableError, StoreFullError, BucketNotFoundError)
+_OF_A_DOCUMENT = (InvalidDocumentError, DatabaseRefusedError, DatabaseBusyError)
 _logger = logging.getLogger(__name__)
 
 
@@ -127,21 +131,19 @@ class ValidationLoop:
         The jobs of those that failed are added to `failed`.
         """
         more: list[UUID] = []
-        for documents in _portions(self._documents(jobs, more)):
-            for job_id, document_id, found in in_order(self._stored, documents):
-                try:
-                    if not isinstance(found, ValidationFacts):
-                        raise found
-                    self._sync(document_id, found)
-                except _AWAY:
-                    raise
-                except (DocumentStoreError, InvalidDocumentError) as error:
-                    self._on_failed(document_id, error)
-                    failed.add(job_id)
+        for validations in _portions(self._unstored(jobs, more)):
+            stored = []
+            for facts, error in in_order(self._stored, validations):
+                if error is None:
+                    stored.append(facts)
+                else:
+                    self._on_failed(facts.document_id, error)
+                    failed.add(facts.validation.job_id)
+            self._sync(stored, failed)
         return [job_id for job_id in more if job_id not in failed]
 
-    def _documents(self, jobs: Sequence[UUID], more: list[UUID]) -> Iterator[_Document]:
-        """Yield documents of jobs; jobs that may have more of them are added to `more`."""
+    def _unstored(self, jobs: Sequence[UUID], more: list[UUID]) -> Iterator[_Answered]:
+        """Yield validations of jobs; jobs that may have more of them are added to `more`."""
         for job_id in jobs:
             answer: bytes | None = None
             validations = self._queue.unstored(job_id)
@@ -153,17 +155,17 @@ class ValidationLoop:
                     answer = self._graph.validations.result(digest)
                     if answer is None:
                         break  # the job was removed meanwhile, and all of its validations
-                document_id = validation_document_id(validation.id, validation.created_at)
-                metadata = {**self._metadata(validation), "document_id": document_id}
-                yield job_id, document_id, validation_document(validation, answer, metadata)
+                yield validation, answer
 
-    def _stored(
-        self, document: _Document
-    ) -> tuple[UUID, str, ValidationFacts | DocumentStoreError | InvalidDocumentError]:
-        """Store a document, unless it is; return its facts, or what is wrong with it."""
-        job_id, document_id, blob = document
+    def _stored(self, answered: _Answered) -> tuple[ValidationFacts, StoragesError | None]:
+        """Store the document of a validation, unless it is; say what is wrong with it."""
+        validation, answer = answered
+        document_id = validation_document_id(validation.id, validation.created_at)
+        facts = ValidationFacts(document_id, validation, answer, [])
         try:
-            facts = read_validation_document(blob, document_id=document_id)
+            facts = validation_facts(validation, answer, document_id)
+            metadata = {**self._metadata(validation), "document_id": document_id}
+            blob = validation_document(validation, answer, metadata)
             try:
                 self._store.ceph.store_blob(blob, document_id)
             except DocumentExistsError:
@@ -174,28 +176,45 @@ class ValidationLoop:
         except _AWAY:
             raise
         except (DocumentStoreError, InvalidDocumentError) as error:
-            return job_id, document_id, error
-        return job_id, document_id, facts
+            return facts, error
+        return facts, None
 
-    def _sync(self, document_id: str, facts: ValidationFacts) -> None:
-        with self._graph._connection() as connection:  # noqa: SLF001 - one distribution
-            is_written = sync_validation_facts(connection, facts)
-        if not is_written and self._queue.repeat_removals([document_id]):
-            # Deleted while it was being stored: what was stored goes too.
+    def _sync(self, stored: Sequence[ValidationFacts], failed: set[UUID]) -> None:
+        """Sync documents together, or one by one where one of them cannot be."""
+        if not stored:
+            return
+        try:
+            written = self._written(stored)
+        except _OF_A_DOCUMENT:
+            written = set()
+            for facts in stored:
+                try:
+                    written |= self._written([facts])
+                except _OF_A_DOCUMENT as error:
+                    self._on_failed(facts.document_id, error)
+                    failed.add(facts.validation.job_id)
+                    written.add(facts.validation.id)
+        others = [facts.document_id for facts in stored if facts.validation.id not in written]
+        # Deleted while they were being stored: what was stored goes, too.
+        for document_id in self._queue.repeat_removals(others) if others else ():
             self._store.ceph.delete(document_id)
+
+    def _written(self, stored: Sequence[ValidationFacts]) -> set[UUID]:
+        with self._graph._connection() as connection:  # noqa: SLF001 - one distribution
+            return sync_finished_validations(connection, stored)
 
 
 def _log_failed(document_id: str, error: StoragesError) -> None:
     _logger.warning("A validation's document waits: %s: %s", document_id, error)
 
 
-def _portions(documents: Iterator[_Document]) -> Iterator[Sequence[_Document]]:
-    """Yield the documents, so many at once as memory is for."""
-    portion: list[_Document] = []
+def _portions(answered: Iterator[_Answered]) -> Iterator[Sequence[_Answered]]:
+    """Yield validations, so many at once as memory is for."""
+    portion: list[_Answered] = []
     size = 0
-    for document in documents:
-        portion.append(document)
-        size += len(document[2])
+    for validation, answer in answered:
+        portion.append((validation, answer))
+        size += len(answer or b"") + len(validation.raw_log)
         if size > PORTION_BYTES:
             yield portion
             portion, size = [], 0
