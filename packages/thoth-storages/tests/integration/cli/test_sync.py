@@ -27,12 +27,21 @@ from thoth.storages.testing import (
     revsolver_document,
     solver_document,
 )
+from thoth.storages.testing.forking import ForkedProgram
 from thoth.storages.testing.run_documents import failed_adviser_document
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 COMMAND = [sys.executable, "-m", "thoth.storages", "sync"]
+PROGRAM = ForkedProgram(
+    "thoth-storages",
+    "thoth.storages.cli.main:main",
+    "thoth.storages.cli.commands",
+    "thoth.storages.graph.database",
+    "thoth.storages.sync.syncing",
+    "thoth.storages.sync.solver",
+)
 
 
 @pytest.fixture
@@ -63,9 +72,7 @@ def document(number: int, **result: Any) -> dict[str, Any]:
 
 
 def run(*arguments: str, env: dict[str, str], code: int = 0) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [*COMMAND, *arguments], env=env, capture_output=True, text=True, timeout=120, check=False
-    )
+    done = PROGRAM.run("sync", *arguments, env=env)
     assert done.returncode == code, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     return done

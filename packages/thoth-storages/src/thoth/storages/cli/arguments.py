@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, ClassVar
 
-import msgspec
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -307,16 +305,27 @@ def _mapping(member: ast.expr, namespace: Mapping[str, object]) -> Kind:
 
 def _object(text: str) -> object:
     try:
-        return msgspec.json.decode(text)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return _decoded(text)
+    except ValueError:
         raise ArgumentError(text, "an object of JSON") from None
 
 
 def _any(text: str) -> object:
     try:
-        return msgspec.json.decode(text)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return _decoded(text)
+    except ValueError:
         return _text(text)
+
+
+def _decoded(text: str) -> object:
+    """Return what JSON means. Raises ValueError."""
+    # Here, since other commands do without.
+    import msgspec
+
+    try:
+        return msgspec.json.decode(text)
+    except RecursionError as error:
+        raise ValueError(str(error)) from error
 
 
 _JSON = Kind("VALUE", _any)
