@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from thoth.storages import ArtifactRecord, ReleaseMetadataRecord, ReleaseRecord
@@ -141,6 +141,7 @@ def test_artifacts_of_a_release_never_repeat_and_are_never_lost(
 
 
 @given(st.one_of(st.text(), st.from_regex(r"[a-z]+[ \[\](<>=!~;]*.*")))
+@example("six\x1f")
 def test_every_requirement_that_names_a_package_has_a_row(text: str) -> None:
     requirement = read_requirement(text)
 
