@@ -35,6 +35,7 @@ from thoth.storages import (
 )
 from thoth.storages.documents import bulk, encoding, ids, inspections, local, other_stores, s3
 from thoth.storages.documents.inspections import InspectionBuild, InspectionResults
+from thoth.storages.graph.queries.validation_documents import ValidationDocumentQueue
 from thoth.storages.sync import handlers, run, worker
 from thoth.storages.sync import metrics as syncing_metrics
 
@@ -64,7 +65,9 @@ def public_members(documented: type) -> set[str]:
     return {name for name, _ in inspect.getmembers(documented) if not name.startswith("_")}
 
 
-@pytest.mark.parametrize("documented", [PageStore, ArtifactMetadataStore, ValidationStore])
+@pytest.mark.parametrize(
+    "documented", [PageStore, ArtifactMetadataStore, ValidationStore, ValidationDocumentQueue]
+)
 def test_every_public_method_of_a_store_is_documented(documented: type) -> None:
     assert public_members(documented) - named_in_the_reference() == set()
 
