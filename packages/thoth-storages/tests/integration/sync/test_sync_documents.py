@@ -607,19 +607,21 @@ def start(settings: StoragesSettings, *arguments: str) -> subprocess.Popen[bytes
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("count", [200, 1_000])
 def test_four_at_once_two_of_them_killed_and_restarted_equal_a_single_run(
     graph: GraphDatabase,
     settings: StoragesSettings,
     solvers: SolverResultsStore,
     server_parameters: ConnectionParameters,
     recorded: Callable[[GraphDatabase], list[tuple[str, object]]],
+    count: int,
 ) -> None:
-    solvers.store_documents(documents(200))
+    solvers.store_documents(documents(count))
     with empty_database(server_parameters) as other:
         clean = msgspec.structs.replace(other, data_dir=settings.data_dir)
         with GraphDatabase(clean) as alone:
             alone.initialize_schema()
-            assert sync_documents(graph=alone)["solver"] == (200, 200, 0, 0)
+            assert sync_documents(graph=alone)["solver"] == (count, count, 0, 0)
             expected = [*recorded(alone), *_solved(alone)]
 
     running = [start(settings) for _ in range(4)]
@@ -635,7 +637,7 @@ def test_four_at_once_two_of_them_killed_and_restarted_equal_a_single_run(
         assert each.returncode == 0, output.decode()
 
     assert [*recorded(graph), *_solved(graph)] == expected
-    assert sync_documents(graph=graph, settings=settings)["solver"] == (200, 0, 200, 0)
+    assert sync_documents(graph=graph, settings=settings)["solver"] == (count, 0, count, 0)
 
 
 def _solved(graph: GraphDatabase) -> list[tuple[Any, ...]]:
