@@ -70,6 +70,24 @@ def test_an_initialised_schema_has_one_mark(empty_graph: GraphDatabase) -> None:
     assert empty_graph.get_alembic_version_count_all() == 1
 
 
+def test_tables_of_every_schema_are_counted_and_measured(own_graph: GraphDatabase) -> None:
+    run(own_graph, "CREATE SCHEMA aside")
+    run(own_graph, 'CREATE TABLE aside."odd \'name" AS SELECT generate_series(1, 9999) AS id')
+    run(own_graph, 'CREATE INDEX ON aside."odd \'name" (id)')
+    *public, last = own_graph.get_table_sizes()
+    assert {entry["schema"] for entry in public} == {"public"}
+    assert [entry["table"] for entry in public] == sorted(entry["table"] for entry in public)
+    rows = {entry["table"]: entry["rows"] for entry in public}
+    assert rows.pop("alembic_version") == 1
+    assert set(rows.values()) == {0}
+    assert (last["schema"], last["table"], last["rows"]) == ("aside", "odd 'name", 9999)
+    assert last["table_bytes"] > 9999 * 4
+    assert last["index_bytes"] > 9999 * 4
+    server = own_graph.settings.server
+    assert server is not None
+    assert own_graph.get_database_name() == server.database
+
+
 def test_the_size_is_in_bytes_and_grows(graph: GraphDatabase) -> None:
     before = graph.get_database_size()
     run(

@@ -214,8 +214,10 @@ def unready(_module_settings: StoragesSettings) -> Iterator[GraphDatabase]:
 OF_ANY_DATABASE = {
     "get_alembic_version_count_all",
     "get_bloat_data",
+    "get_database_name",
     "get_database_size",
     "get_index_bloat_data",
+    "get_table_sizes",
 }
 
 
