@@ -114,8 +114,8 @@ class Wanted(NamedTuple):
     """Which indicators are asked for; `parameters` with all spellings of each.
 
     `least` and `most` are bounds of values by their names. `value` names the one that is asked for
-    as a number, None for none; indicators without it are left out where it `is_needed`. A value is
-    a result of that name or, where there is none, a parameter.
+    as a number, None for none; tables that cannot have it are left out where it `is_needed`. A
+    value is a result of that name or, where there is none, a parameter.
     """
 
     component: str | None
@@ -217,12 +217,7 @@ def _generic(wanted: Wanted, conditions: Conditions) -> str:
         for number, (name, bound) in enumerate(bounds.items()):
             key = f"{side}{number}"
             conditions.add(f"{value(f'{key}_name', name)} {sign} %({key})s", **{key: bound})
-    if wanted.value is None:
-        return "NULL::float8"
-    made = value("value", wanted.value)
-    if wanted.is_needed:
-        conditions.add(f"{made} IS NOT NULL")
-    return made
+    return "NULL::float8" if wanted.value is None else value("value", wanted.value)
 
 
 def _is_possible(table: Table, wanted: Wanted) -> bool:
@@ -259,10 +254,7 @@ def _of_columns(table: Table, wanted: Wanted, conditions: Conditions) -> str:
             conditions.add(f"{value(name)} {sign} %({key})s", **{key: bound})
     if wanted.value is None or wanted.value not in table.columns.keys() - _SHARED:
         return "NULL::float8"
-    made = value(wanted.value)
-    if wanted.is_needed:
-        conditions.add(f"{made} IS NOT NULL")
-    return made
+    return value(wanted.value)
 
 
 def add_parameters(conditions: Conditions, parameters: Mapping[str, Sequence[Any]]) -> None:

@@ -63,7 +63,7 @@ _NAMES = (
     "python_version",
 )
 _STATISTICS = """
-    count(*), min(indicator.value), avg(indicator.value::numeric),
+    count(indicator.value), min(indicator.value), avg(indicator.value::numeric),
     percentile_cont(0.5) WITHIN GROUP (ORDER BY indicator.value), max(indicator.value)
 """
 
@@ -222,7 +222,7 @@ class IndicatorQueries(QueryFamily):
             groupings, question.conditions.parameters
         )
         part = question.conditions.part(start_offset, count)
-        having = "" if groupings else " HAVING count(*) > 0 "
+        having = " HAVING count(indicator.value) > 0 "
         rows = question.rows(
             f"SELECT {columns} {_STATISTICS}", joins, group_by_ + having + order_by + part
         )
