@@ -48,8 +48,8 @@ _TEXTS = frozenset({"text", "varchar", "bpchar"})
 _SHARED = frozenset({"inspection_result_id", "component", "overall_score"})
 # A number, or a text that spells one, as a double; what is beyond one is none.
 _NUMBER = r"""
-    (SELECT CASE WHEN abs(number) < 1e-300 THEN 0
-                 WHEN abs(number) < 1e308 THEN number::float8 END
+    (SELECT CASE WHEN abs(number) < 2.3e-308 THEN 0
+                 WHEN abs(number) < 1.79e308 THEN number::float8 END
        FROM (SELECT CASE jsonb_typeof(found)
                     WHEN 'number' THEN found::numeric
                     WHEN 'string' THEN
