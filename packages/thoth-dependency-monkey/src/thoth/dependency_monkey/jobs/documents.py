@@ -7,7 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -26,6 +30,8 @@ REST = 2.0
 """After each batch, rest for so many times as long as it took: answering comes first."""
 LONGEST_PAUSE = 60.0
 """Seconds after which a store that is away is tried again, at most."""
+NICENESS = 5
+"""By how much the thread that stores gives way to others, on Linux, as validators do."""
 
 _logger = logging.getLogger("thoth.dependency_monkey.jobs")
 
@@ -61,11 +67,16 @@ class Documents:
 
         A store or a database that is away is tried again after ever longer pauses, without end.
         """
-        pause = self._interval
+        # What the thread starts, to store many at once, gives way as it does.
+        with ThreadPoolExecutor(1, "documents", initializer=_give_way) as thread:
+            await self._run(stopping, thread)
+
+    async def _run(self, stopping: asyncio.Event, thread: ThreadPoolExecutor) -> None:
+        loop, pause = asyncio.get_running_loop(), self._interval
         while not stopping.is_set():
             began = time.monotonic()
             try:
-                done = await asyncio.to_thread(self.run_once)
+                done = await loop.run_in_executor(thread, self.run_once)
             except (StoragesError, psycopg.Error) as error:
                 _logger.warning("Documents wait, trying again in %.0f s: %s", pause, error)
                 wait, pause = pause, min(2 * pause, self._longest_pause)
@@ -74,3 +85,12 @@ class Documents:
                 wait = (time.monotonic() - began) * self._rest if done else self._interval
             with suppress(TimeoutError):
                 await asyncio.wait_for(stopping.wait(), wait)
+
+
+def _give_way() -> None:
+    # Elsewhere a thread has no priority of its own.
+    if sys.platform == "linux":
+        thread = threading.get_native_id()
+        with suppress(OSError):
+            own = os.getpriority(os.PRIO_PROCESS, thread)
+            os.setpriority(os.PRIO_PROCESS, thread, own + NICENESS)
