@@ -11,7 +11,6 @@ import textwrap
 import time
 import uuid
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +22,7 @@ from thoth.storages import (
     DatabaseError,
     DatabaseUnreachableError,
     GraphDatabase,
+    Handler,
     NotFoundError,
     ObjectStoreServer,
     SolverResultsStore,
@@ -352,8 +352,9 @@ def test_a_graph_whose_server_is_killed_ends_a_run_and_the_next_one_mends_it(
                         connection.execute("SELECT pg_sleep(0.01)")
                 return is_new
 
+        handler = Handler(known.store, known.synced, known.read, write)
         with monkeypatch.context() as context:
-            context.setitem(HANDLERS_MAPPING, "solver", replace(known, write=write))
+            context.setitem(HANDLERS_MAPPING, "solver", handler)
             with pytest.raises(DatabaseUnreachableError):
                 sync_documents(graph=graph, kinds=["solver"], graceful=True)
         assert until_it_answers(lambda: number_synced(graph)) == 40
