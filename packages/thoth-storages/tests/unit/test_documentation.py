@@ -35,6 +35,8 @@ from thoth.storages import (
 )
 from thoth.storages.documents import bulk, encoding, ids, inspections, local, other_stores, s3
 from thoth.storages.documents.inspections import InspectionBuild, InspectionResults
+from thoth.storages.graph import hardware_records
+from thoth.storages.graph.queries import indicator_statements, indicators
 from thoth.storages.graph.queries.validation_documents import ValidationDocumentQueue
 from thoth.storages.sync import handlers, run, worker
 from thoth.storages.sync import metrics as syncing_metrics
@@ -129,6 +131,19 @@ def test_every_parameter_and_limit_of_syncing_is_documented() -> None:
     text = (REFERENCE / DOCUMENTS).read_text().partition("\n## Syncing\n")[2]
     for limit in (run.MAX_JOBS, run.BATCH, run.CHUNK, int(worker.STOP_SECONDS)):
         assert re.search(rf"(?<![\d,]){limit:,}(?![\d,])", text), limit
+
+
+def test_every_filter_grouping_and_limit_of_indicators_is_documented() -> None:
+    assert REFERENCE is not None
+    text = (REFERENCE / QUERIES).read_text().partition("\n## Performance indicators\n")[2]
+    asked = inspect.signature(GraphDatabase.get_pi_statistics_all).parameters
+    assert set(asked) - {"self", "start_offset", "count"} <= named_in_the_reference(QUERIES)
+    hardware = {*hardware_records.COLUMNS}
+    assert {f"`{name}`" for name in indicator_statements.GROUPINGS - hardware} <= {
+        match[0] for match in re.finditer(r"`\w+`", text)
+    }
+    assert f"at most {indicators.MAX_CONDITIONS} parameters" in text
+    assert f"at most {indicators.MAX_GROUPINGS} of these" in text
 
 
 def test_every_variable_is_documented() -> None:
