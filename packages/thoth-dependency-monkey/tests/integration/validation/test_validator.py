@@ -53,6 +53,17 @@ def run_module(
     )
 
 
+def run_changed(index_url: str, *changes: str) -> subprocess.CompletedProcess[str]:
+    """Run the program after statements that change its module `v`."""
+    head = "import sys; from thoth.dependency_monkey.validation import validator as v"
+    return subprocess.run(
+        [sys.executable, "-I", "-c", "\n".join([head, *changes, "sys.exit(v.main())"])],
+        env=environment("six", {"INDEX_URL": index_url}),
+        capture_output=True,
+        text=True,
+    )
+
+
 def environment(stack: str | None, variables: dict[str, str]) -> dict[str, str]:
     asked = {} if stack is None else {"STACK_SPECIFICATION": stack}
     return ECOSYSTEM | variables | asked
@@ -189,36 +200,19 @@ class TestDelivery:
         assert "t0ken" not in done.stdout + done.stderr
 
     def test_what_else_prints_does_not_reach_the_document(self, index: IndexServer) -> None:
-        program = (
-            "import sys; from thoth.dependency_monkey.validation import validator as v\n"
-            "kept = v.validate\n"
-            "async def loud(*a, **k):\n"
-            "  print('noise'); import os; os.system('echo more noise')\n"
-            "  return await kept(*a, **k)\n"
-            "v.validate = loud\n"
-            "sys.exit(v.main())"
-        )
-        done = subprocess.run(
-            [sys.executable, "-I", "-c", program],
-            env=environment("six", {"INDEX_URL": index.url}),
-            capture_output=True,
-            text=True,
+        done = run_changed(
+            index.url,
+            "kept = v.validate",
+            "async def loud(*a, **k):",
+            "  print('noise'); import os; os.system('echo more noise')",
+            "  return await kept(*a, **k)",
+            "v.validate = loud",
         )
         assert answer(done)["valid"] is True
         assert "more noise" in done.stderr
 
     def test_a_document_that_is_too_large_is_undecided(self, index: IndexServer) -> None:
-        program = (
-            "import sys; from thoth.dependency_monkey.validation import validator as v\n"
-            "v.LARGEST_DOCUMENT = 2000\n"
-            "sys.exit(v.main())"
-        )
-        done = subprocess.run(
-            [sys.executable, "-I", "-c", program],
-            env=environment("six", {"INDEX_URL": index.url}),
-            capture_output=True,
-            text=True,
-        )
+        done = run_changed(index.url, "v.LARGEST_DOCUMENT = 2000")
         found = answer(done, 3)
         assert (found["reason"], found["lock"]) == ("limit_exceeded", None)
 
