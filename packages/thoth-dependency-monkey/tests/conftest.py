@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 TARGET = "cp312-manylinux_2_28_x86_64"
 IMPATIENT = IndexLimits(
     connect_timeout=1.0,
-    read_timeout=0.3,
-    request_timeout=0.8,
+    read_timeout=1.0,
+    request_timeout=2.5,
     retries=1,
     backoff=0.01,
     retry_after=0.1,

@@ -7,6 +7,7 @@ import time
 import tracemalloc
 import zipfile
 from dataclasses import replace
+from functools import cache
 
 import pytest
 
@@ -173,6 +174,7 @@ def test_a_file_that_is_missing_is_opaque(asker):
         assert asker.pins(asker.ask("app", server)) == {"app": "0.9"}
 
 
+@cache
 def bomb() -> bytes:
     """Return a wheel whose METADATA is 200 MB of nothing."""
     archive = io.BytesIO()
