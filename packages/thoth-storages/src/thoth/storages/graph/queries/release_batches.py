@@ -95,33 +95,101 @@ class Batch:
 
 def prepare(records: Sequence[ReleaseRecord], *, ecosystem: str) -> Batch:
     """Check, normalise and merge records."""
-    if ecosystem != ECOSYSTEM:
-        problem = f"is not an ecosystem whose versions are understood ({ECOSYSTEM})"
-        raise InvalidRecordError("ecosystem", ecosystem, problem)
-    batch = Batch(ecosystem)
-    places: dict[ReleaseKey, int] = {}
-    names = _Memo(_package_name)
-    versions = _Memo(_version)
-    urls = _Memo(_index_url)
-    specifiers = _Memo(_requires_python)
-    for record in records:
-        if not isinstance(record, ReleaseRecord):
-            raise InvalidRecordError("record", record, "must be a ReleaseRecord")
+    preparation = _Preparation(ecosystem)
+    preparation.add(preparation.keys(records), records)
+    return preparation.finished()
+
+
+def prepare_together(
+    sources: Sequence[Sequence[ReleaseRecord]], *, ecosystem: str
+) -> tuple[Batch, int]:
+    """Prepare the records of several sources as one batch; return it and how many it is of.
+
+    It is of the first ones that leave the same rows together as one after the other: none of them
+    says anything else of a release than one before it does. The first of all raises what is wrong
+    with it; any other that cannot be stored is not taken.
+    """
+    preparation = _Preparation(ecosystem)
+    count = 0
+    for records in sources:
         try:
-            key = (names[record.package], versions[record.version], urls[record.index_url])
-            specifiers[record.requires_python]
-        except TypeError as error:
-            raise InvalidRecordError("record", record, "has values that are no texts") from error
-        _check(record)
-        place = places.setdefault(key, len(batch.keys))
-        if place == len(batch.keys):
-            batch.keys.append(key)
-            batch.releases.append(record)
-        else:
-            batch.releases[place] = merged(batch.releases[place], record)
-        batch.positions.append(place)
-    _add_dependencies(batch)
-    return batch
+            keys = preparation.keys(records)
+        except InvalidRecordError:
+            if count == 0:
+                raise
+            break
+        if count and not preparation.agrees(keys, records):
+            break
+        preparation.add(keys, records)
+        count += 1
+    return preparation.finished(), count
+
+
+class _Preparation:
+    """Puts records into a batch; each distinct name, version and URL is looked at once."""
+
+    def __init__(self, ecosystem: str) -> None:
+        if ecosystem != ECOSYSTEM:
+            problem = f"is not an ecosystem whose versions are understood ({ECOSYSTEM})"
+            raise InvalidRecordError("ecosystem", ecosystem, problem)
+        self._batch = Batch(ecosystem)
+        self._places: dict[ReleaseKey, int] = {}
+        self._names = _Memo(_package_name)
+        self._versions = _Memo(_version)
+        self._urls = _Memo(_index_url)
+        self._specifiers = _Memo(_requires_python)
+
+    def keys(self, records: Sequence[ReleaseRecord]) -> list[ReleaseKey]:
+        """Check records; return the releases that they are of."""
+        names, versions, urls = self._names, self._versions, self._urls
+        keys: list[ReleaseKey] = []
+        for record in records:
+            if not isinstance(record, ReleaseRecord):
+                raise InvalidRecordError("record", record, "must be a ReleaseRecord")
+            try:
+                key = (names[record.package], versions[record.version], urls[record.index_url])
+                self._specifiers[record.requires_python]
+            except TypeError as error:
+                problem = "has values that are no texts"
+                raise InvalidRecordError("record", record, problem) from error
+            if not _is_bare(record):
+                _check(record)
+            keys.append(key)
+        return keys
+
+    def agrees(self, keys: Sequence[ReleaseKey], records: Sequence[ReleaseRecord]) -> bool:
+        """Tell whether records say nothing else of releases than the batch does, if anything."""
+        for key, record in zip(keys, records, strict=True):
+            place = self._places.get(key)
+            if place is not None and not _is_bare(record):
+                known = self._batch.releases[place]
+                if known != record and not _is_bare(known):
+                    return False
+        return True
+
+    def add(self, keys: Sequence[ReleaseKey], records: Sequence[ReleaseRecord]) -> None:
+        """Add records of these releases."""
+        batch = self._batch
+        for key, record in zip(keys, records, strict=True):
+            place = self._places.setdefault(key, len(batch.keys))
+            if place == len(batch.keys):
+                batch.keys.append(key)
+                batch.releases.append(record)
+            elif not _is_bare(record):
+                known = batch.releases[place]
+                if known != record:
+                    batch.releases[place] = record if _is_bare(known) else merged(known, record)
+            batch.positions.append(place)
+
+    def finished(self) -> Batch:
+        """Return the batch, to which nothing is added then."""
+        _add_dependencies(self._batch)
+        return self._batch
+
+
+def _is_bare(record: ReleaseRecord) -> bool:
+    """Tell whether all that a record says is that there is such a release."""
+    return record == ReleaseRecord(record.package, record.version, record.index_url)
 
 
 class _Memo(dict[Any, Any]):
