@@ -15,6 +15,7 @@ from psycopg import errors
 from thoth.storages.exceptions import InvalidDocumentError, InvalidRecordError
 from thoth.storages.graph.queries import packing, release_statements
 from thoth.storages.graph.queries.family import ECOSYSTEM
+from thoth.storages.graph.queries.foreign_keys import ForeignKeys
 from thoth.storages.graph.queries.release_batches import prepare, prepare_together
 from thoth.storages.graph.queries.release_writer import write
 from thoth.storages.graph.queries.transactions import in_transaction
@@ -79,7 +80,7 @@ def _without_repetition(documents: Sequence[SolverFacts]) -> list[SolverFacts]:
 
 
 class _Writer:
-    """Writes documents of different ids, whose records make a batch, in the caller's transaction."""
+    """Writes documents of different ids in the caller's transaction; a batch has their records."""
 
     def __init__(
         self, connection: Connection, documents: Sequence[SolverFacts], batch: Batch
@@ -89,7 +90,7 @@ class _Writer:
         self._batch = batch
         self._results: dict[str, int] = {}
         self._known: set[int] = set()
-        packing.register(connection)
+        self._foreign_keys = ForeignKeys(connection)
 
     def write(self, *, force: bool) -> list[bool]:
         if force:
@@ -108,8 +109,9 @@ class _Writer:
         return written
 
     def _write_facts(self) -> None:
+        self._foreign_keys.prepare()
         self._add_unresolved_packages()
-        releases = self._split(write(self._connection, self._batch))
+        releases = self._split(write(self._connection, self._batch, self._foreign_keys))
         outcomes = [
             _by_release(each.outcomes, ids)
             for each, ids in zip(self._documents, releases, strict=True)
@@ -121,8 +123,11 @@ class _Writer:
             self._execute(sql.DELETE_OTHER_SOLVED, solved | known)
             self._execute(sql.DELETE_OTHER_UNRESOLVED, unresolved | known)
         self._mark_missing(releases)
-        if any(outcomes):
-            self._execute(sql.ADD_SOLVED, solved)
+        solved_releases = sorted(set().union(*outcomes))
+        if solved_releases:
+            self._foreign_keys.lock(release_statements.LOCK_RECORDED, solved_releases)
+            with self._foreign_keys.unchecked():
+                self._execute(sql.ADD_SOLVED, solved)
         if any(each.unresolved for each in self._documents):
             self._execute(sql.ADD_UNRESOLVED, unresolved)
 
@@ -202,11 +207,13 @@ class _Writer:
         wanted = [package for each in documents for package in each.unresolved]
         if not wanted:
             return
-        names = {package.package for package in wanted}
+        names = set().union(*(each.packages for each in documents))
         found = {"ecosystem": ECOSYSTEM, "names": packing.texts(list(names))}
-        if len(self._rows(release_statements.FIND_PACKAGES, found)) < len(names):
-            every = set().union(*(each.packages for each in documents))
-            found["names"] = packing.texts(sorted(every))
+        missing = names.difference(
+            name for name, _ in self._rows(release_statements.FIND_PACKAGES, found)
+        )
+        if any(package.package in missing for package in wanted):
+            found["names"] = packing.texts(sorted(missing))
             self._execute(release_statements.ADD_PACKAGES, found)
         urls = {package.index_url for package in wanted if package.index_url is not None}
         found = {"ecosystem": ECOSYSTEM, "urls": list(urls)}

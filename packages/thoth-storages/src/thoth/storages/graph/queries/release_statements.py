@@ -8,12 +8,11 @@ of the ids; what each statement sees afterwards is settled.
 from __future__ import annotations
 
 # For the rest of the transaction: joins and sorts of a large batch stay in memory, and none of the
-# statements gains by being compiled.
-PREPARE_SERVER = "SELECT set_config('work_mem', '64MB', true), set_config('jit', 'off', true)"
-
-# May the role switch off the checks of foreign keys for rows whose parents it made or locked?
-MAY_SKIP_CHECKS = """
-    SELECT has_parameter_privilege('session_replication_role', 'SET')
+# statements gains by being compiled. May the role switch off the checks of foreign keys for rows
+# whose parents it made or locked?
+PREPARE_SERVER = """
+    SELECT has_parameter_privilege('session_replication_role', 'SET'),
+           set_config('work_mem', '64MB', true), set_config('jit', 'off', true)
 """
 
 FIND_PACKAGES = """
@@ -65,7 +64,8 @@ _WANTED = """(
                     requires_python, digest, version_key, place)) AS wanted
 """
 
-# Which releases are known, and of which the facts or the dependencies seem to differ.
+# Which releases are known, and of which the facts or the dependencies seem to differ. Each one is
+# looked up by its key: without statistics, as at first, a join would read the table.
 FIND_RELEASES = f"""
     WITH found AS (
          SELECT wanted.place::int - 1 AS place, coalesce(release.id, 0) AS id,
@@ -82,9 +82,11 @@ FIND_RELEASES = f"""
                 AND wanted.digest IS DISTINCT FROM release.dependencies_digest AS differing,
                 release.dependencies_digest IS NULL AS undeclared
            FROM {_WANTED}
-           LEFT JOIN release
-                  ON release.package_id = wanted.package_id AND release.version = wanted.version
-                 AND release.package_index_id IS NOT DISTINCT FROM wanted.package_index_id)
+           LEFT JOIN LATERAL (
+                SELECT * FROM release
+                 WHERE release.package_id = wanted.package_id AND release.version = wanted.version
+                   AND release.package_index_id IS NOT DISTINCT FROM wanted.package_index_id
+                OFFSET 0) AS release ON true)
     SELECT array_send(array_agg(id ORDER BY place)),
            coalesce(array_agg(place) FILTER (WHERE id > 0 AND changed), '{{}}'),
            coalesce(array_agg(place) FILTER (WHERE id > 0 AND differing), '{{}}'),
@@ -192,15 +194,16 @@ ADD_DEPENDENCIES = f"""
      ORDER BY made.release_id, named.text
 """  # noqa: S608 - constants of ours
 
+# The digest of a release is over what is recorded of it; each part is looked up by its key.
 SET_DIGESTS = """
     UPDATE release SET dependencies_digest = new.digest
-      FROM (SELECT wanted.id, sha256(coalesce(
-                   string_agg(requirement.digest, ''::bytea ORDER BY requirement.digest), ''))
+      FROM (SELECT wanted.id, sha256(coalesce((
+                   SELECT string_agg(digest, ''::bytea ORDER BY digest)
+                     FROM (SELECT (SELECT digest FROM requirement
+                                    WHERE requirement.id = dependency.requirement_id)
+                             FROM dependency WHERE dependency.release_id = wanted.id) AS own), ''))
                    AS digest
-              FROM unnest(%(ids)s::int[]) AS wanted (id)
-              LEFT JOIN dependency ON dependency.release_id = wanted.id
-              LEFT JOIN requirement ON requirement.id = dependency.requirement_id
-             GROUP BY wanted.id) AS new
+              FROM unnest(%(ids)s::int[]) AS wanted (id)) AS new
      WHERE release.id = new.id AND release.dependencies_digest IS DISTINCT FROM new.digest
 """
 
@@ -267,11 +270,13 @@ _NEW_METADATA = ", ".join(
 )
 _OLD_METADATA = ", ".join(f"old.{name}" for name in METADATA_COLUMNS)
 
-# The releases whose metadata are unknown or say less than, or other than, what is recorded.
+FIND_DESCRIBED = "SELECT release_id FROM release_metadata WHERE release_id = ANY(%(ids)s)"
+
+# The releases whose metadata say less than, or other than, what is recorded.
 FIND_CHANGED_METADATA = f"""
     SELECT new.release_id
-      FROM {_METADATA_SOURCE} LEFT JOIN release_metadata AS old USING (release_id)
-     WHERE old.release_id IS NULL OR ({_NEW_METADATA}) IS DISTINCT FROM ({_OLD_METADATA})
+      FROM {_METADATA_SOURCE} JOIN release_metadata AS old USING (release_id)
+     WHERE ({_NEW_METADATA}) IS DISTINCT FROM ({_OLD_METADATA})
 """  # noqa: S608 - constants of ours
 CHANGE_METADATA = f"""
     UPDATE release_metadata AS old SET ({", ".join(METADATA_COLUMNS)}) = ROW ({_NEW_METADATA})
@@ -283,12 +288,12 @@ ADD_METADATA = f"""
     INSERT INTO release_metadata (release_id, {", ".join(METADATA_COLUMNS)})
     SELECT new.release_id, {", ".join(f"new.{name}" for name in METADATA_COLUMNS)}
       FROM {_METADATA_SOURCE}
-     WHERE NOT EXISTS (SELECT FROM release_metadata AS old WHERE old.release_id = new.release_id)
      ORDER BY new.release_id
 """  # noqa: S608 - constants of ours
 
 # --- foreign keys, and the first load -------------------------------------------------------------
 
+LOCK_RECORDED = "SELECT id FROM release WHERE id = ANY(%(ids)s) ORDER BY id FOR KEY SHARE"
 LOCK_PACKAGES = "SELECT id FROM package WHERE id = ANY(%(ids)s) ORDER BY id FOR KEY SHARE"
 LOCK_INDEXES = "SELECT id FROM package_index WHERE id = ANY(%(ids)s) ORDER BY id FOR KEY SHARE"
 LOCK_REQUIREMENTS = "SELECT id FROM requirement WHERE id = ANY(%(ids)s) ORDER BY id FOR KEY SHARE"

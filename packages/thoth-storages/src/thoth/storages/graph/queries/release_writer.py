@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any, cast
 import msgspec
 import psycopg
 from psycopg import errors
-from psycopg.pq import TransactionStatus
 
 from thoth.storages.graph.queries import packing
 from thoth.storages.graph.queries import release_statements as sql
-from thoth.storages.graph.queries.release_batches import read_requirement
+from thoth.storages.graph.queries.foreign_keys import ForeignKeys
 from thoth.storages.graph.queries.release_details import ArtifactWriter, MetadataWriter
 from thoth.storages.graph.versions import version_key
 
@@ -34,14 +33,25 @@ _COPY_BYTES = 2**18
 _FLAGS = {None: 0, False: 1, True: 2}
 
 
-def write(connection: Connection, batch: Batch) -> list[int]:
-    """Write a batch in the caller's transaction; return the row ids of the records given."""
-    return _Writer(connection, batch).write() if batch.keys else []
+def write(
+    connection: Connection, batch: Batch, foreign_keys: ForeignKeys | None = None
+) -> list[int]:
+    """Write a batch in the caller's transaction; return the row ids of the records given.
+
+    `foreign_keys` are those of the transaction where it is prepared already.
+    """
+    if not batch.keys:
+        return []
+    if foreign_keys is None:
+        foreign_keys = ForeignKeys(connection)
+        foreign_keys.prepare()
+    return _Writer(connection, batch, foreign_keys).write()
 
 
 class _Writer:
-    def __init__(self, connection: Connection, batch: Batch) -> None:
+    def __init__(self, connection: Connection, batch: Batch, foreign_keys: ForeignKeys) -> None:
         self._connection = connection
+        self._foreign_keys = foreign_keys
         self._batch = batch
         self._packages: dict[str, int] = {}
         self._indexes: dict[str | None, int] = {None: 0}
@@ -50,12 +60,9 @@ class _Writer:
         self._changed: list[int] = []
         self._differing: list[int] = []
         self._undeclared: set[int] = set()
-        self._may_skip_checks = False
-        packing.register(connection)
 
     def write(self) -> list[int]:
         batch = self._batch
-        self._execute(sql.PREPARE_SERVER, {})
         self._find_packages({name for name, _, _ in batch.keys})
         self._find_indexes()
         self._find_releases(
@@ -70,7 +77,7 @@ class _Writer:
         added: set[int] = set()
         if new or self._differing:
             requirements = self._add_parents([*new, *self._differing])
-            with self._without_checks():
+            with self._foreign_keys.unchecked():
                 self._add_requirements(requirements)
                 with self._without_indexes(new) as is_load:
                     statement = sql.LOAD_RELEASES if is_load else sql.ADD_RELEASES
@@ -113,31 +120,24 @@ class _Writer:
         digests = {digest for each in lists.values() if each for digest in each}
         self._find_requirements(digests)
         missing = sorted(digests.difference(self._requirements))
-        requirements = {digest: _requirement(batch.texts[digest]) for digest in missing}
+        requirements = {digest: batch.requirement(digest) for digest in missing}
         names = {batch.keys[place][0] for place in places}
         names.update(requirement.name for requirement in requirements.values())
         self._find_packages(names.difference(self._packages))
-        self._may_skip_checks = self._value(sql.MAY_SKIP_CHECKS)
         known = [self._packages[name] for name in names.intersection(self._packages)]
-        self._lock(sql.LOCK_PACKAGES, known)
-        self._lock(sql.LOCK_INDEXES, [index for index in self._indexes.values() if index])
-        self._lock(sql.LOCK_REQUIREMENTS, list(self._requirements.values()))
+        lock = self._foreign_keys.lock
+        lock(sql.LOCK_PACKAGES, known)
+        lock(sql.LOCK_INDEXES, [index for index in self._indexes.values() if index])
+        lock(sql.LOCK_REQUIREMENTS, list(self._requirements.values()))
         self._add_packages(sorted(names.difference(self._packages)))
         self._add_indexes()
         return requirements
-
-    def _lock(self, statement: str, ids: Sequence[int]) -> None:
-        """Keep rows that others made from being removed, unless foreign keys are checked anyway."""
-        if not (ids and self._may_skip_checks):
-            return
-        if len(self._rows(statement, {"ids": packing.integers(ids)})) < len(ids):
-            raise errors.ForeignKeyViolation("a row that releases point to was removed meanwhile")
 
     def _lock_met(self, statement: str, ids: Mapping[Any, int], others: Collection[Any]) -> None:
         """Lock what somebody else added meanwhile; raise what is tried again where it is gone."""
         if not ids.keys() >= set(others):
             raise errors.SerializationFailure("a row was recorded and removed meanwhile")
-        self._lock(statement, [ids[key] for key in others])
+        self._foreign_keys.lock(statement, [ids[key] for key in others])
 
     def _add_packages(self, names: Sequence[str]) -> None:
         if names:
@@ -257,20 +257,6 @@ class _Writer:
             copy.write(b"".join((*rows, packing.COPY_TRAILER)))
 
     @contextmanager
-    def _without_checks(self) -> Iterator[None]:
-        """Insert rows whose parents this transaction made or locked without looking them up."""
-        if not self._may_skip_checks:
-            yield
-            return
-        self._connection.execute(sql.SKIP_CHECKS)
-        try:
-            yield
-        finally:
-            # A transaction that has failed is rolled back, and this setting with it.
-            if self._connection.info.transaction_status == TransactionStatus.INTRANS:
-                self._connection.execute(sql.CHECK_AGAIN)
-
-    @contextmanager
     def _without_indexes(self, new: Sequence[int]) -> Iterator[bool]:
         """Fill the tables, if they are empty and nobody uses them, before their indexes are made.
 
@@ -304,23 +290,23 @@ class _Writer:
 
         Before the lock, nothing is written; after it, no other writer changes these releases.
         """
-        metadata = MetadataWriter(self._connection, self._batch, self._ids)
-        artifacts = ArtifactWriter(self._connection, self._batch, self._ids)
+        metadata = MetadataWriter(self._connection, self._batch, self._ids, added)
+        artifacts = ArtifactWriter(self._connection, self._batch, self._ids, added)
         undeclared = self._differing_dependencies()
         undescribed = metadata.differing()
         incomplete = artifacts.differing()
         touched = {*self._changed, *undeclared, *undescribed, *incomplete}.difference(added)
         if touched:
             ids = [self._ids[place] for place in touched]
-            self._rows(sql.LOCK_RELEASES, {"ids": packing.integers(ids)})
-        if self._changed:
-            self._execute(sql.CHANGE_RELEASES, self._columns(self._changed))
-        if undeclared:
-            self._declare(undeclared)
-        if undescribed:
+            if len(self._rows(sql.LOCK_RELEASES, {"ids": packing.integers(ids)})) < len(ids):
+                raise errors.SerializationFailure("a release was removed meanwhile")
+        with self._foreign_keys.unchecked():
+            if self._changed:
+                self._execute(sql.CHANGE_RELEASES, self._columns(self._changed))
+            if undeclared:
+                self._declare(undeclared)
             metadata.write(undescribed)
-        if incomplete:
-            artifacts.write(incomplete, added)
+            artifacts.write(incomplete)
 
     def _differing_dependencies(self) -> list[int]:
         """Return the places of known releases that lack dependencies, or of which none were known.
@@ -343,7 +329,7 @@ class _Writer:
         """Add the dependencies of known releases."""
         releases, requirements = self._pairs(places)
         texts = {
-            self._requirements[digest]: _requirement(self._batch.texts[digest]).text
+            self._requirements[digest]: self._batch.requirement(digest).text
             for place in places
             for digest in self._batch.dependencies[place] or ()
         }
@@ -382,12 +368,6 @@ class _Writer:
 
     def _execute(self, statement: str, parameters: dict[str, Any]) -> None:
         self._connection.execute(statement, parameters)
-
-
-def _requirement(text: str) -> Requirement:
-    requirement = read_requirement(text)
-    assert requirement is not None  # noqa: S101 - only those that have a digest get here
-    return requirement
 
 
 def _flags(release: ReleaseRecord) -> int:
