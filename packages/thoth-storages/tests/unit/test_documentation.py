@@ -34,7 +34,7 @@ from thoth.storages import (
 )
 from thoth.storages.documents import bulk, encoding, ids, inspections, local, other_stores, s3
 from thoth.storages.documents.inspections import InspectionBuild, InspectionResults
-from thoth.storages.sync import handlers, run, worker
+from thoth.storages.sync import handlers, run, syncing, worker
 
 FOLDER = Path("docs", "reference")
 PAGE, QUERIES = "knowledge-graph.md", "graph-queries.md"
@@ -122,7 +122,10 @@ def test_every_parameter_and_limit_of_syncing_is_documented() -> None:
     assert {field.name for field in dataclasses.fields(Handler)} <= named
     assert handlers.ENTRY_POINTS in (REFERENCE / DOCUMENTS).read_text()
     text = (REFERENCE / DOCUMENTS).read_text().partition("\n## Syncing\n")[2]
-    for limit in (run.MAX_JOBS, run.BATCH, run.CHUNK, int(worker.STOP_SECONDS)):
+    for limit in (
+        *(run.MAX_JOBS, run.BATCH, run.CHUNK, int(worker.STOP_SECONDS)),
+        *(syncing.MAX_TOGETHER, syncing.MAX_TOGETHER_BYTES // 2**20),
+    ):
         assert re.search(rf"(?<![\d,]){limit:,}(?![\d,])", text), limit
 
 
