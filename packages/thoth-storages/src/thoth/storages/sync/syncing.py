@@ -5,6 +5,7 @@ While some are written, by a thread that mostly waits for the server, the next a
 
 from __future__ import annotations
 
+from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -80,6 +81,7 @@ class Syncing:
         self._force = force
         self._is_listed = is_listed
         self._stores: dict[str, DocumentListing] = {}
+        self._paces: dict[str, _Pace] = defaultdict(_Pace)
 
     def store(self, kind: str) -> DocumentListing:
         """Return the connected store of a kind."""
@@ -102,7 +104,8 @@ class Syncing:
         Many are fetched at once, ahead of those that are written. What comes after an outcome is
         not written before the next one is asked for.
         """
-        with _Writing(self._graph, kind, self._handlers[kind], force=self._force) as writing:
+        handler, pace = self._handlers[kind], self._paces[kind]
+        with _Writing(self._graph, kind, handler, pace, force=self._force) as writing:
             for document_id, found in self._retrieved(kind, documents):
                 if isinstance(found, NotFoundError) and self._is_listed:
                     continue
@@ -137,19 +140,37 @@ class _Group:
     size: int = 0
 
 
+@dataclass(slots=True)
+class _Pace:
+    """How many documents of a kind are written at once.
+
+    The first time it is one, so that something is to be seen soon; twice as many follow each time.
+    After some that could not be written together it is one again.
+    """
+
+    most: int = 1
+
+    def rise(self) -> None:
+        self.most = min(2 * self.most, MAX_TOGETHER)
+
+    def fall(self) -> None:
+        self.most = 1
+
+
 class _Writing:
     """Reads documents of a kind, and writes them in their order, some at once, in a thread.
 
-    The first are few, so that something is to be seen soon; twice as many follow each time. Where
-    they cannot be written together they are written one by one, and the next are few again.
+    Where they cannot be written together they are written one by one.
     """
 
-    def __init__(self, graph: GraphDatabase, kind: str, handler: Handler, *, force: bool) -> None:
+    def __init__(
+        self, graph: GraphDatabase, kind: str, handler: Handler, pace: _Pace, *, force: bool
+    ) -> None:
         self._graph = graph
         self._kind = kind
         self._handler = handler
         self._force = force
-        self._most = 1
+        self._pace = pace
         self._group = _Group()
         self._begun: tuple[list[_Read], Future[list[Outcome]]] | None = None
         self._thread = ThreadPoolExecutor(1, "thoth-sync")
@@ -171,7 +192,7 @@ class _Writing:
         group = self._group
         group.documents.append(_Read(document_id, facts))
         group.size += len(content) if isinstance(content, bytes) else 0
-        if len(group.documents) >= self._most or group.size >= MAX_TOGETHER_BYTES:
+        if len(group.documents) >= self._pace.most or group.size >= MAX_TOGETHER_BYTES:
             yield from self._outcomes()
             self._begin(group.documents)
             self._group = _Group()
@@ -208,15 +229,15 @@ class _Writing:
             except Exception as error:
                 if _is_of_the_server(error):
                     raise
-                self._most = 1
+                self._pace.fall()
             else:
-                self._most = min(2 * self._most, MAX_TOGETHER)
+                self._pace.rise()
                 return [
                     self._done(each, is_written=is_written)
                     for each, is_written in zip(documents, written, strict=False)
                 ]
         elif together is not None:
-            self._most = 2
+            self._pace.rise()
         outcomes: list[Outcome] = []
         for each in documents:
             outcomes.append(self._written_alone(each))
