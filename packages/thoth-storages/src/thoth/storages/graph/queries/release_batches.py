@@ -115,11 +115,11 @@ def prepare_together(
 
 
 class _Checked(NamedTuple):
-    """Records, the releases that they are of, and those that say more than that there is one."""
+    """Records, the releases that they are of, and which say more than that there is one."""
 
     records: Sequence[ReleaseRecord]
     keys: list[ReleaseKey]
-    telling: list[tuple[ReleaseKey, ReleaseRecord]]
+    telling: list[int]
 
 
 class _Preparation:
@@ -135,39 +135,33 @@ class _Preparation:
         self._versions = _Memo(storable_version)
         self._urls = _Memo(storable_index_url)
         self._specifiers = _Memo(storable_requires_python)
-        self._keys: dict[ReleaseKey, ReleaseKey] = {}
 
     def checked(self, records: Sequence[ReleaseRecord]) -> _Checked:
         """Check records, without adding them."""
+        names, versions, urls = self._names, self._versions, self._urls
         keys: list[ReleaseKey] = []
-        telling: list[tuple[ReleaseKey, ReleaseRecord]] = []
-        for record in records:
+        telling: list[int] = []
+        for number, record in enumerate(records):
             if not isinstance(record, ReleaseRecord):
                 raise InvalidRecordError("record", record, "must be a ReleaseRecord")
-            given = record.package, record.version, record.index_url
             try:
-                key = self._keys.get(given)
-                if key is None:
-                    key = self._keys[given] = self._key(*given)
+                key = (names[record.package], versions[record.version], urls[record.index_url])
                 self._specifiers[record.requires_python]
             except TypeError as error:
                 problem = "has values that are no texts"
                 raise InvalidRecordError("record", record, problem) from error
             keys.append(key)
-            if record != ReleaseRecord(*given):
+            if not _is_bare(record):
                 check(record)
-                telling.append((key, record))
+                telling.append(number)
         return _Checked(records, keys, telling)
-
-    def _key(self, package: str, version: str, index_url: str | None) -> ReleaseKey:
-        return self._names[package], self._versions[version], self._urls[index_url]
 
     def agrees(self, checked: _Checked) -> bool:
         """Tell whether records say nothing else of releases than the batch does, if anything."""
-        for key, record in checked.telling:
-            place = self._places.get(key)
+        for number in checked.telling:
+            place = self._places.get(checked.keys[number])
             if place is not None:
-                known = self._batch.releases[place]
+                known, record = self._batch.releases[place], checked.records[number]
                 if known != record and not _is_bare(known):
                     return False
         return True
@@ -182,8 +176,8 @@ class _Preparation:
                 batch.keys.append(key)
                 batch.releases.append(record)
             batch.positions.append(place)
-        for key, record in checked.telling:
-            place = places[key]
+        for number in checked.telling:
+            place, record = places[checked.keys[number]], checked.records[number]
             known = batch.releases[place]
             if known is not record and known != record:
                 batch.releases[place] = record if _is_bare(known) else merged(known, record)

@@ -94,8 +94,9 @@ FIND_RELEASES = f"""
       FROM found
 """  # noqa: S608 - constants of ours
 
-_ADD_RELEASES = """
-    WITH wanted AS MATERIALIZED (SELECT * FROM {wanted}),
+# The id of each release that was added, 0 for one that somebody else added meanwhile.
+ADD_RELEASES = f"""
+    WITH wanted AS MATERIALIZED (SELECT * FROM {_WANTED}),
     made AS (
          INSERT INTO release
                 (package_id, package_index_id, is_missing, yanked, provides_source_distro,
@@ -105,18 +106,13 @@ _ADD_RELEASES = """
                 provides_source_distro, now(), uploaded_at, version, version_key, digest,
                 requires_python, yanked_reason
            FROM wanted ORDER BY place
-         {conflict}
+         ON CONFLICT DO NOTHING
          RETURNING id, package_id, version, package_index_id)
     SELECT array_send(array_agg(coalesce(made.id, 0) ORDER BY wanted.place))
       FROM wanted
       LEFT JOIN made ON made.package_id = wanted.package_id AND made.version = wanted.version
                     AND made.package_index_id IS NOT DISTINCT FROM wanted.package_index_id
-"""
-
-# The id of each release that was added, 0 for one that somebody else added meanwhile.
-ADD_RELEASES = _ADD_RELEASES.format(wanted=_WANTED, conflict="ON CONFLICT DO NOTHING")
-# Into a table that is empty and locked there can be no conflict.
-LOAD_RELEASES = _ADD_RELEASES.format(wanted=_WANTED, conflict="")
+"""  # noqa: S608 - constants of ours
 
 LOCK_RELEASES = """
     SELECT id FROM release WHERE id = ANY(%(ids)s) ORDER BY id FOR NO KEY UPDATE
@@ -308,6 +304,22 @@ MAY_LOAD = """
       FROM pg_class WHERE oid IN ('release'::regclass, 'dependency'::regclass)
 """
 LOCK_TABLES = "LOCK TABLE release, dependency IN ACCESS EXCLUSIVE MODE NOWAIT"
+# Room for sorting a large index at once, by several processes where there are some.
+PREPARE_LOAD = "SELECT set_config('maintenance_work_mem', '256MB', true)"
+# As many new ids as there are releases (in ascending order, as they are taken), and the time of the transaction.
+TAKE_IDS = """
+    SELECT array_send(array_agg(id)), now()
+      FROM (SELECT nextval((SELECT pg_get_serial_sequence('release', 'id')::regclass))::int AS id
+              FROM generate_series(1, %(count)s::int)) AS taken
+"""
+COPY_RELEASES = """
+    COPY release (id, package_id, package_index_id, is_missing, yanked, provides_source_distro,
+                  recorded_at, uploaded_at, version, version_key, dependencies_digest,
+                  requires_python, yanked_reason)
+    FROM STDIN (FORMAT BINARY)
+"""
+# Rows go into a table that the transaction emptied itself without a log, if there are no replicas.
+EMPTY_DEPENDENCIES = "TRUNCATE dependency"
 HAS_RELEASES = "SELECT EXISTS (SELECT FROM release)"
 
 # The statements that remove the indexes which no foreign key needs, and those that make them again.

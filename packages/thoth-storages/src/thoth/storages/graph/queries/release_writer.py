@@ -80,8 +80,7 @@ class _Writer:
             with self._foreign_keys.unchecked():
                 self._add_requirements(requirements)
                 with self._without_indexes(new) as is_load:
-                    statement = sql.LOAD_RELEASES if is_load else sql.ADD_RELEASES
-                    added = self._add_releases(statement, new)
+                    added = self._load_releases(new) if is_load else self._add_releases(new)
                     self._add_dependencies(added)
         self._write_details(added)
         return [self._ids[place] for place in batch.positions]
@@ -194,15 +193,13 @@ class _Writer:
         self._differing += differing
         self._undeclared.update(undeclared)
 
-    def _add_releases(self, statement: str, new: Sequence[int]) -> set[int]:
+    def _add_releases(self, new: Sequence[int]) -> set[int]:
         """Add releases in the order given; return the places of those that nobody else added."""
         if not new:
             return set()
         columns = self._columns(new)
-        versions = [self._batch.keys[place][1] for place in new]
-        keys = {version: version_key(version) for version in set(versions)}
-        columns["keys"] = packing.blobs([keys[version] for version in versions])
-        (sent,) = self._row(statement, columns)
+        columns["keys"] = packing.blobs(self._version_keys(new))
+        (sent,) = self._row(sql.ADD_RELEASES, columns)
         for place, release in zip(new, packing.unpack_integers(sent), strict=True):
             self._ids[place] = release
         others = [place for place in new if self._ids[place] == 0]
@@ -210,6 +207,42 @@ class _Writer:
         if not all(self._ids):
             raise errors.SerializationFailure("a release was recorded and removed meanwhile")
         return set(new).difference(others)
+
+    def _load_releases(self, new: Sequence[int]) -> set[int]:
+        """Copy releases into their table, which is locked and empty: there can be no conflict."""
+        sent, now = self._row(sql.TAKE_IDS, {"count": len(new)})
+        ids = packing.unpack_integers(sent)
+        for place, release in zip(new, ids, strict=True):
+            self._ids[place] = release
+        batch = self._batch
+        keys = [batch.keys[place] for place in new]
+        releases = [batch.releases[place] for place in new]
+        truth = packing.truth_element
+        columns = [
+            packing.integer_elements(ids),
+            packing.integer_elements([self._packages[name] for name, _, _ in keys]),
+            packing.integer_elements([self._indexes[url] or None for _, _, url in keys]),
+            [truth(each.is_missing or False) for each in releases],
+            [truth(each.yanked or False) for each in releases],
+            [truth(_provides_source_distro(each)) for each in releases],
+            packing.time_elements([now]) * len(new),
+            packing.time_elements([_uploaded_at(each) for each in releases]),
+            packing.text_elements([version for _, version, _ in keys]),
+            packing.blob_elements(self._version_keys(new)),
+            packing.blob_elements([batch.digests[place] for place in new]),
+            packing.text_elements([each.requires_python for each in releases]),
+            packing.text_elements([_yanked_reason(each) for each in releases]),
+        ]
+        with self._connection.cursor() as cursor, cursor.copy(sql.COPY_RELEASES) as copy:
+            copy.write(packing.COPY_HEADER)
+            copy.write(packing.rows(columns))
+            copy.write(packing.COPY_TRAILER)
+        return set(new)
+
+    def _version_keys(self, places: Sequence[int]) -> list[bytes | None]:
+        versions = [self._batch.keys[place][1] for place in places]
+        keys = {version: version_key(version) for version in set(versions)}
+        return [keys[version] for version in versions]
 
     def _columns(self, places: Sequence[int]) -> dict[str, Any]:
         batch = self._batch
@@ -221,9 +254,7 @@ class _Writer:
             "versions": packing.texts([version for _, version, _ in keys]),
             "index_ids": packing.integers([indexes[url] for _, _, url in keys]),
             "flags": packing.integers([_flags(release) for release in releases]),
-            "reasons": _sparse(
-                [None if each.yanked is False else each.yanked_reason for each in releases]
-            ),
+            "reasons": _sparse([_yanked_reason(release) for release in releases]),
             "uploaded": packing.times([_uploaded_at(release) for release in releases]),
             "requires_python": _sparse([release.requires_python for release in releases]),
             "digests": packing.blobs([batch.digests[place] for place in places]),
@@ -265,6 +296,9 @@ class _Writer:
         count = sum(len(self._batch.dependencies[place] or ()) for place in new)
         is_load = count >= LOAD_ROWS and self._value(sql.MAY_LOAD) and self._lock_empty_tables()
         definitions = self._rows(sql.INDEX_DEFINITIONS, {}) if is_load else []
+        if is_load:
+            self._connection.execute(sql.PREPARE_LOAD)
+            self._connection.execute(sql.EMPTY_DEPENDENCIES)
         for remove, _ in definitions:
             self._connection.execute(remove)
         yield is_load
@@ -300,6 +334,8 @@ class _Writer:
             ids = [self._ids[place] for place in touched]
             if len(self._rows(sql.LOCK_RELEASES, {"ids": packing.integers(ids)})) < len(ids):
                 raise errors.SerializationFailure("a release was removed meanwhile")
+        if not (touched or undescribed or incomplete):
+            return
         with self._foreign_keys.unchecked():
             if self._changed:
                 self._execute(sql.CHANGE_RELEASES, self._columns(self._changed))
@@ -371,10 +407,18 @@ class _Writer:
 
 
 def _flags(release: ReleaseRecord) -> int:
-    sdist = release.provides_source_distro
-    if sdist is None and release.artifacts:
-        sdist = True if any(artifact.kind == "sdist" for artifact in release.artifacts) else None
-    return _FLAGS[release.is_missing] | _FLAGS[release.yanked] << 2 | _FLAGS[sdist] << 4
+    sdist = _FLAGS[_provides_source_distro(release)]
+    return _FLAGS[release.is_missing] | _FLAGS[release.yanked] << 2 | sdist << 4
+
+
+def _provides_source_distro(release: ReleaseRecord) -> bool | None:
+    if release.provides_source_distro is not None or not release.artifacts:
+        return release.provides_source_distro
+    return True if any(artifact.kind == "sdist" for artifact in release.artifacts) else None
+
+
+def _yanked_reason(release: ReleaseRecord) -> str | None:
+    return None if release.yanked is False else release.yanked_reason
 
 
 def _uploaded_at(release: ReleaseRecord) -> datetime | None:
