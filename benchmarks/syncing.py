@@ -17,6 +17,7 @@ import statistics
 import time
 from collections import defaultdict
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -144,7 +145,7 @@ def measure(
                 sync("synced already", how_many, (count, 0, count, 0))
                 sync("forced", how_many, (count, count, 0, 0), force=True)
                 prepared = prepared or copied(graph)
-                timed(found["COPY"], data_dir, lambda: copy_all(graph, prepared))
+                timed(found["COPY"], data_dir, partial(copy_all, graph, prepared))
     rows = {table: figure(graph, f"SELECT count(*) FROM {table}") for table in TABLES}
     total = sum(rows.values())
     print(

@@ -306,7 +306,8 @@ MAY_LOAD = """
 LOCK_TABLES = "LOCK TABLE release, dependency IN ACCESS EXCLUSIVE MODE NOWAIT"
 # Room for sorting a large index at once, by several processes where there are some.
 PREPARE_LOAD = "SELECT set_config('maintenance_work_mem', '256MB', true)"
-# As many new ids as there are releases (in ascending order, as they are taken), and the time of the transaction.
+# As many new ids as there are releases, in the order in which they are taken, ascending, and
+# the time of the transaction.
 TAKE_IDS = """
     SELECT array_send(array_agg(id)), now()
       FROM (SELECT nextval((SELECT pg_get_serial_sequence('release', 'id')::regclass))::int AS id
