@@ -23,8 +23,7 @@ import uv
 from thoth.dependency_monkey.ecosystems.pypi.target import target_for
 from thoth.dependency_monkey.settings import PUBLIC_INDEX_URL
 from thoth.dependency_monkey.testing import IndexServer
-from thoth.storages.graph.embedded import EmbeddedServer
-from thoth.storages.testing import temporary_data_dir
+from thoth.storages.testing import served_data_dir
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -182,10 +181,7 @@ def indexes() -> Iterator[tuple[IndexServer, IndexServer]]:
 @pytest.fixture(scope="module")
 def data_dir() -> Iterator[Path]:
     """Lend a data directory whose server runs until the last page is done."""
-    with (
-        temporary_data_dir() as directory,
-        EmbeddedServer(directory / "postgresql", linger=0.0).acquire(),
-    ):
+    with served_data_dir() as directory:
         yield directory
 
 

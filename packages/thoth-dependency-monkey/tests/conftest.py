@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import structlog
 
 from thoth.dependency_monkey.ecosystems.pypi.index.client import HttpIndex
 from thoth.dependency_monkey.ecosystems.pypi.index.limits import IndexLimits
@@ -25,7 +26,7 @@ from thoth.dependency_monkey.validation.store import MemoryFactStore
 from thoth.dependency_monkey.validation.validate import validate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from thoth.dependency_monkey.validation.result import Validation
     from thoth.dependency_monkey.validation.store import FactStore
@@ -114,6 +115,15 @@ class Asker:
     def warned(validation: Validation) -> list[tuple[str, str | None]]:
         """Return the code and the package of each warning."""
         return [(warning.code, warning.package) for warning in validation.warnings]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _plain_logs() -> Iterator[None]:
+    """Log as a service does: by default, structlog draws every variable of a traceback."""
+    processors = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    structlog.configure(processors=processors)
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

@@ -16,10 +16,25 @@ from thoth.dependency_monkey.ecosystems.pypi.index.limits import IndexLimits
 from thoth.dependency_monkey.validation.collector import NamedIndex
 from thoth.dependency_monkey.validation.read_through import ReadThrough
 from thoth.dependency_monkey.validation.store import MemoryFactStore
+from thoth.storages.testing.fixtures import (
+    empty_settings,
+    migrated_database,
+    migrated_settings,
+    server_parameters,
+    session_data_dir,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
     from contextlib import AbstractContextManager
+
+__all__ = [
+    "empty_settings",
+    "migrated_database",
+    "migrated_settings",
+    "server_parameters",
+    "session_data_dir",
+]
 
 _LIMITS = IndexLimits(
     connect_timeout=1.0, read_timeout=1.0, request_timeout=2.0, retries=1, backoff=0.01

@@ -33,6 +33,7 @@ def test_every_variable_is_read():
         "THOTH_RETENTION_DAYS": "0.5",
         "THOTH_HEARTBEAT_TIMEOUT": "2.5",
         "THOTH_INTERRUPTIONS": "7",
+        "THOTH_STORE_VALIDATIONS": "no",
     }
     assert Settings.from_environment(environ) == Settings(
         index_url="https://packages.example/simple",
@@ -44,6 +45,7 @@ def test_every_variable_is_read():
         retention_days=0.5,
         heartbeat_timeout=2.5,
         interruptions=7,
+        store=False,
     )
 
 
@@ -103,5 +105,5 @@ def test_every_variable_is_in_the_reference():
 
     Settings.from_environment(Environment())
     text = reference.read_text(encoding="utf-8")
-    assert len(asked) == 9
+    assert len(asked) == 10
     assert [name for name in asked if f"`{name}`" not in text] == []

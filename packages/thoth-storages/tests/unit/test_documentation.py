@@ -28,17 +28,22 @@ from thoth.storages import (
     PageStore,
     ResultStorageBase,
     SyncCounts,
+    SyncMetrics,
     ValidationStore,
     settings,
     sync_documents,
 )
 from thoth.storages.documents import bulk, encoding, ids, inspections, local, other_stores, s3
 from thoth.storages.documents.inspections import InspectionBuild, InspectionResults
+from thoth.storages.graph import hardware_records
+from thoth.storages.graph.queries import indicator_statements, indicators
+from thoth.storages.graph.queries.validation_documents import ValidationDocumentQueue
 from thoth.storages.sync import handlers, run, syncing, worker
+from thoth.storages.sync import metrics as syncing_metrics
 
 FOLDER = Path("docs", "reference")
 PAGE, QUERIES = "knowledge-graph.md", "graph-queries.md"
-STORES, DOCUMENTS = "document-stores.md", "documents.md"
+STORES, DOCUMENTS, METRICS = "document-stores.md", "documents.md", "metrics.md"
 REFERENCE = next(
     (parent / FOLDER for parent in Path(__file__).parents if (parent / FOLDER / PAGE).exists()),
     None,
@@ -62,7 +67,9 @@ def public_members(documented: type) -> set[str]:
     return {name for name, _ in inspect.getmembers(documented) if not name.startswith("_")}
 
 
-@pytest.mark.parametrize("documented", [PageStore, ArtifactMetadataStore, ValidationStore])
+@pytest.mark.parametrize(
+    "documented", [PageStore, ArtifactMetadataStore, ValidationStore, ValidationDocumentQueue]
+)
 def test_every_public_method_of_a_store_is_documented(documented: type) -> None:
     assert public_members(documented) - named_in_the_reference() == set()
 
@@ -129,12 +136,42 @@ def test_every_parameter_and_limit_of_syncing_is_documented() -> None:
         assert re.search(rf"(?<![\d,]){limit:,}(?![\d,])", text), limit
 
 
+def test_every_filter_grouping_and_limit_of_indicators_is_documented() -> None:
+    assert REFERENCE is not None
+    text = (REFERENCE / QUERIES).read_text().partition("\n## Performance indicators\n")[2]
+    asked = inspect.signature(GraphDatabase.get_pi_statistics_all).parameters
+    assert set(asked) - {"self", "start_offset", "count"} <= named_in_the_reference(QUERIES)
+    hardware = {*hardware_records.COLUMNS}
+    assert {f"`{name}`" for name in indicator_statements.GROUPINGS - hardware} <= {
+        match[0] for match in re.finditer(r"`\w+`", text)
+    }
+    assert f"at most {indicators.MAX_CONDITIONS} parameters" in text
+    assert f"at most {indicators.MAX_GROUPINGS} of these" in text
+
+
 def test_every_variable_is_documented() -> None:
     source = inspect.getsource(settings)
     variables = set(re.findall(r'"(THOTH_\w+)"', source))
     variables |= {f"KNOWLEDGE_GRAPH_{part}" for part in re.findall(r'prefix \+ "(\w+)"', source)}
-    assert len(variables) == 22
-    assert variables - named_in_the_reference(PAGE, STORES) == set()
+    assert len(variables) == 23
+    assert variables - named_in_the_reference(PAGE, STORES, METRICS) == set()
+
+
+def test_every_metric_of_syncing_is_documented() -> None:
+    assert REFERENCE is not None
+    page = (REFERENCE / METRICS).read_text()
+    text = page.partition("\n## Syncing\n")[2]
+    named = {f"`{match}`" for match in re.findall(r"^\| `(thoth_\w+)` \|", text, re.MULTILINE)}
+    metrics = SyncMetrics()
+    with metrics.run(["solver"]):
+        metrics.count("solver", "synced", 1.0)
+    families = [*metrics.registry.collect()]
+    suffixes = {"counter": "_total"}
+    made = {f"`{family.name}{suffixes.get(family.type, '')}`" for family in families}
+    assert named == made
+    assert public_members(SyncMetrics) | {"registry"} <= named_in_the_reference(METRICS, DOCUMENTS)
+    assert f"{syncing_metrics.PUSH_SECONDS:g} seconds" in text
+    assert f"`{syncing_metrics.JOB}`" in text
 
 
 PACKAGES = (

@@ -31,7 +31,7 @@ MOST_INTERRUPTIONS = 1_000
 
 _DIGITS = re.compile(r"[0-9]{1,9}")
 _ON = frozenset({"1", "true", "yes", "on"})
-_OFF = frozenset({"0", "false", "no", "off", ""})
+_OFF = frozenset({"0", "false", "no", "off"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Settings:
     may take; `offline` forbids the network. `target` is the id of the target that a service
     validates for, None for its own interpreter; it keeps validations for `retention_days`.
     A worker that is silent for `heartbeat_timeout` seconds has lost its jobs; a job that was
-    interrupted `interruptions` times has failed.
+    interrupted `interruptions` times has failed. `store` has the command keep its validations.
     """
 
     index_url: str | None = None
@@ -56,6 +56,7 @@ class Settings:
     retention_days: float = DEFAULT_RETENTION_DAYS
     heartbeat_timeout: float = DEFAULT_HEARTBEAT_TIMEOUT
     interruptions: int = DEFAULT_INTERRUPTIONS
+    store: bool = True
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -98,6 +99,7 @@ class Settings:
                 MOST_INTERRUPTIONS,
                 problems,
             ),
+            store=_switch(environ, "THOTH_STORE_VALIDATIONS", problems, default=True),
         )
         if problems:
             raise RequestError(*problems)
@@ -151,8 +153,12 @@ def _whole_number(
     return default
 
 
-def _switch(environ: Mapping[str, str], name: str, problems: list[Problem]) -> bool:
+def _switch(
+    environ: Mapping[str, str], name: str, problems: list[Problem], *, default: bool = False
+) -> bool:
     text = environ.get(name, "").strip().lower()
+    if not text:
+        return default
     if text in _ON or text in _OFF:
         return text in _ON
     problems.append(
@@ -162,4 +168,4 @@ def _switch(environ: Mapping[str, str], name: str, problems: list[Problem]) -> b
             source=name,
         )
     )
-    return False
+    return default

@@ -14,7 +14,6 @@ import pytest
 
 from thoth.dependency_monkey.cli.main import main
 from thoth.dependency_monkey.testing import IndexServer
-from thoth.storages.graph.embedded import EmbeddedServer
 from thoth.storages.testing import temporary_data_dir
 
 if TYPE_CHECKING:
@@ -128,15 +127,6 @@ class Program:
 
 
 @pytest.fixture(scope="session")
-def _data_dir() -> Iterator[Path]:
-    with (
-        temporary_data_dir() as data_dir,
-        EmbeddedServer(data_dir / "postgresql", linger=0.0).acquire(),
-    ):
-        yield data_dir
-
-
-@pytest.fixture(scope="session")
 def _server() -> Iterator[IndexServer]:
     with IndexServer() as server:
         yield server
@@ -149,9 +139,9 @@ def server(_server: IndexServer) -> IndexServer:
 
 
 @pytest.fixture
-def program(tmp_path: Path, _data_dir: Path, _server: IndexServer) -> Program:
+def program(tmp_path: Path, session_data_dir: Path, _server: IndexServer) -> Program:
     """The command on a database that runs already."""
-    return Program(tmp_path, _data_dir, _server.url)
+    return Program(tmp_path, session_data_dir, _server.url)
 
 
 @pytest.fixture

@@ -18,30 +18,41 @@ from thoth.dependency_monkey.jobs.executors import InlineExecutor
 from thoth.dependency_monkey.jobs.queue import install_queue
 from thoth.dependency_monkey.jobs.worker import Worker, WorkerLimits
 from thoth.storages import GraphDatabase
-from thoth.storages.testing.fixtures import empty_settings, server_parameters
+from thoth.storages.testing import empty_database
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from thoth.dependency_monkey.jobs.executors import Executor
     from thoth.storages import StoragesSettings
-
-__all__ = ["empty_settings", "server_parameters"]
+    from thoth.storages.graph.connections import ConnectionParameters
 
 WORKER = Path(__file__).with_name("worker_process.py")
 
 
+@pytest.fixture(scope="session")
+def _database_with_queue(
+    server_parameters: ConnectionParameters, migrated_database: StoragesSettings
+) -> Iterator[StoragesSettings]:
+    with empty_database(server_parameters, like=migrated_database) as settings:
+        with GraphDatabase(settings) as graph:
+            install_queue(graph)
+        yield settings
+
+
 @pytest.fixture
-def settings(empty_settings: StoragesSettings) -> StoragesSettings:
-    return empty_settings
+def settings(
+    server_parameters: ConnectionParameters, _database_with_queue: StoragesSettings
+) -> Iterator[StoragesSettings]:
+    """Lend the database of `graph`."""
+    with empty_database(server_parameters, like=_database_with_queue) as settings:
+        yield settings
 
 
 @pytest.fixture
 def graph(settings: StoragesSettings) -> Iterator[GraphDatabase]:
     """Connected, with tables and a queue, all of them empty."""
     with GraphDatabase(settings) as graph:
-        graph.initialize_schema()
-        install_queue(graph)
         yield graph
 
 

@@ -55,10 +55,9 @@ def test_what_is_rolled_back_is_neither_accepted_nor_queued(graph: GraphDatabase
     assert graph.validations.count_unfinished() == {}
 
 
-def test_a_missing_queue_accepts_nothing(settings: StoragesSettings) -> None:
+def test_a_missing_queue_accepts_nothing(migrated_settings: StoragesSettings) -> None:
     new = new_validation()
-    with GraphDatabase(settings) as graph:
-        graph.initialize_schema()
+    with GraphDatabase(migrated_settings) as graph:
         with pytest.raises(Exception, match=r"queue|schema"):
             graph.validations.accept(new, enqueue=enqueue)
         assert graph.validations.get(new.id) is None
@@ -90,15 +89,15 @@ def test_eight_writers_at_once_queue_each_job_once(graph: GraphDatabase) -> None
 
 
 def test_the_queue_is_installed_once_however_many_do_it_at_once(
-    settings: StoragesSettings,
+    empty_settings: StoragesSettings,
 ) -> None:
     def install(_number: int) -> None:
-        with GraphDatabase(settings) as graph:
+        with GraphDatabase(empty_settings) as graph:
             install_queue(graph)
             install_queue(graph)
 
     in_parallel(4, install)
-    with GraphDatabase(settings) as graph:
+    with GraphDatabase(empty_settings) as graph:
         assert "pgqueuer_pkey" in tables(graph)
 
 
@@ -116,7 +115,7 @@ def test_tables_of_another_release_of_the_library_are_brought_up_to_date(
 
 
 def test_the_environment_does_not_rename_what_the_queue_is_made_of(
-    settings: StoragesSettings, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     import subprocess
     import sys

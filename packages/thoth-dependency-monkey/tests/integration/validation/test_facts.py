@@ -11,19 +11,17 @@ from thoth.dependency_monkey.testing import IndexServer, InMemoryIndex, ReleaseS
 from thoth.dependency_monkey.validation.limits import Limits
 from thoth.dependency_monkey.validation.store import GraphFactStore, MemoryFactStore
 from thoth.storages import GraphDatabase
-from thoth.storages.testing import empty_database, temporary_database
+from thoth.storages.testing import empty_database
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
-def graph():
+def graph(server_parameters, migrated_database):
     with (
-        temporary_database() as parameters,
-        empty_database(parameters) as settings,
+        empty_database(server_parameters, like=migrated_database) as settings,
         GraphDatabase(settings) as database,
     ):
-        database.initialize_schema()
         yield database
 
 

@@ -185,21 +185,21 @@ def bomb() -> bytes:
 
 
 WHEELS = {
-    "no zip": b"x" * 1_000,
-    "nothing": b"",
-    "cut short": build_wheel("app", "1", "py3-none-any")[:-30],
-    "another package's": build_wheel("evil", "1", "py3-none-any"),
-    "a bomb": bomb(),
+    "no zip": lambda: b"x" * 1_000,
+    "nothing": bytes,
+    "cut short": lambda: build_wheel("app", "1", "py3-none-any")[:-30],
+    "another package's": lambda: build_wheel("evil", "1", "py3-none-any"),
+    "a bomb": bomb,
 }
 
 
 @pytest.mark.parametrize("ranges", [True, False], ids=["ranges", "whole"])
-@pytest.mark.parametrize("content", WHEELS.values(), ids=WHEELS.keys())
-def test_a_wheel_that_is_none_is_opaque(asker, content, ranges):
+@pytest.mark.parametrize("make", WHEELS.values(), ids=WHEELS.keys())
+def test_a_wheel_that_is_none_is_opaque(asker, make, ranges):
     with IndexServer(metadata_files=False, ranges=ranges) as server:
         server.add("app", "0.9")
         server.add("app", "1")
-        server.add_file("app", WHEEL, content)
+        server.add_file("app", WHEEL, make())
         tracemalloc.start()
         try:
             validation = timed(asker.ask, "app", server)

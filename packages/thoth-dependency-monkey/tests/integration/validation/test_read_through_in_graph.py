@@ -15,20 +15,23 @@ from thoth.dependency_monkey.testing import IndexServer, InMemoryIndex
 from thoth.dependency_monkey.validation.simple_page import files_of
 from thoth.dependency_monkey.validation.store import GraphFactStore, metadata_key
 from thoth.storages import GraphDatabase
-from thoth.storages.testing import empty_database, temporary_database
+from thoth.storages.testing import empty_database
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from thoth.storages import StoragesSettings
+    from thoth.storages.graph.connections import ConnectionParameters
+
 
 @pytest.fixture(scope="module")
-def store() -> Iterator[GraphFactStore]:
+def store(
+    server_parameters: ConnectionParameters, migrated_database: StoragesSettings
+) -> Iterator[GraphFactStore]:
     with (
-        temporary_database() as parameters,
-        empty_database(parameters) as settings,
+        empty_database(server_parameters, like=migrated_database) as settings,
         GraphDatabase(settings) as graph,
     ):
-        graph.initialize_schema()
         yield GraphFactStore(graph)
 
 

@@ -17,6 +17,7 @@ import pytest
 from thoth.dependency_monkey.testing import Fault, IndexServer
 from thoth.dependency_monkey.validation.document import decode_document
 from thoth.dependency_monkey.validation.exchange import MEDIA_TYPE, IndexList, encode_fact
+from thoth.storages.testing.forking import ForkedProgram
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,20 +27,50 @@ TARGET = "cp312-manylinux_2_28_x86_64"
 ECOSYSTEM = {"ECOSYSTEM": "pypi", "TARGETS": f'["{TARGET}"]'}
 
 
-def run(
-    *arguments: str, stack: str | None = "six", **variables: str
-) -> subprocess.CompletedProcess[bytes]:
-    command = arguments or ("thoth.dependency_monkey.validation.validator",)
-    environment = {**ECOSYSTEM, **variables}
-    if stack is not None:
-        environment["STACK_SPECIFICATION"] = stack
+VALIDATOR = ForkedProgram(
+    "validator",
+    "thoth.dependency_monkey.validation.validator:main",
+    "httpx2",
+    "thoth.dependency_monkey.ecosystems.pypi.index.client",
+    "thoth.dependency_monkey.validation.facts_client",
+)
+
+
+def run(stack: str | None = "six", **variables: str) -> subprocess.CompletedProcess[str]:
+    return VALIDATOR.run(env=environment(stack, variables), seconds=60)
+
+
+def run_module(
+    *command: str, stack: str | None = "six", **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """Do what `run` does, but start the program as its users do."""
     return subprocess.run(
-        [sys.executable, "-I", "-m", *command], env=environment, capture_output=True, timeout=60
+        [sys.executable, "-I", "-m", *command],
+        env=environment(stack, variables),
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
 
 
-def answer(done: subprocess.CompletedProcess[bytes], code: int = 0) -> dict[str, Any]:
-    assert done.returncode == code, done.stderr.decode()
+def run_changed(index_url: str, *changes: str) -> subprocess.CompletedProcess[str]:
+    """Run the program after statements that change its module `v`."""
+    head = "import sys; from thoth.dependency_monkey.validation import validator as v"
+    return subprocess.run(
+        [sys.executable, "-I", "-c", "\n".join([head, *changes, "sys.exit(v.main())"])],
+        env=environment("six", {"INDEX_URL": index_url}),
+        capture_output=True,
+        text=True,
+    )
+
+
+def environment(stack: str | None, variables: dict[str, str]) -> dict[str, str]:
+    asked = {} if stack is None else {"STACK_SPECIFICATION": stack}
+    return ECOSYSTEM | variables | asked
+
+
+def answer(done: subprocess.CompletedProcess[str], code: int = 0) -> dict[str, Any]:
+    assert done.returncode == code, done.stderr
     return json.loads(done.stdout)["result"]
 
 
@@ -58,7 +89,7 @@ def index() -> Iterator[IndexServer]:
 
 class TestContract:
     def test_the_document_is_an_envelope_with_the_v1_resource(self, index: IndexServer) -> None:
-        done = run(INDEX_URL=index.url)
+        done = run_module("thoth.dependency_monkey.validation.validator", INDEX_URL=index.url)
         document = json.loads(done.stdout)
         assert list(document) == ["metadata", "result"]
         metadata = document["metadata"]
@@ -69,7 +100,7 @@ class TestContract:
         assert set(metadata["distribution"]["version_parts"]) == {"major", "minor", "build_number"}
         assert metadata["python"]["major"] == 3
         assert document["result"]["phase"] == "succeeded"
-        assert decode_document(done.stdout).result.valid is True
+        assert decode_document(done.stdout.encode()).result.valid is True
 
     @pytest.mark.parametrize("stack", ["boto3\nsix", "boto3\\nsix", "boto3\r\nsix"])
     def test_new_lines_may_be_real_or_escaped(self, index: IndexServer, stack: str) -> None:
@@ -108,16 +139,16 @@ class TestContract:
 
     def test_a_malformed_request_is_exit_code_two(self) -> None:
         done = run(stack="six\n-e .\nsix @ file:///x")
-        assert (done.returncode, done.stdout) == (2, b"")
-        assert b"line 2" in done.stderr
-        assert b"line 3" in done.stderr
-        assert b"Traceback" not in done.stderr
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "line 2" in done.stderr
+        assert "line 3" in done.stderr
+        assert "Traceback" not in done.stderr
 
     def test_it_is_a_subcommand_too(self, index: IndexServer) -> None:
-        done = run("thoth.dependency_monkey.cli", "validator", INDEX_URL=index.url)
+        done = run_module("thoth.dependency_monkey.cli", "validator", INDEX_URL=index.url)
         assert answer(done)["valid"] is True
-        malformed = run("thoth.dependency_monkey.cli", "validator", stack=None)
-        assert (malformed.returncode, malformed.stdout) == (2, b"")
+        malformed = run_module("thoth.dependency_monkey.cli", "validator", stack=None)
+        assert (malformed.returncode, malformed.stdout) == (2, "")
 
     def test_user_info_of_the_index_appears_nowhere(self) -> None:
         with IndexServer(username="user", password="secret") as server:
@@ -125,14 +156,14 @@ class TestContract:
             url = server.url.replace("://", "://user:secret@")
             done = run(INDEX_URL=url)
         assert answer(done)["valid"] is True
-        assert b"secret" not in done.stdout + done.stderr
+        assert "secret" not in done.stdout + done.stderr
 
 
 class TestDelivery:
     def test_to_a_path(self, index: IndexServer, tmp_path: Path) -> None:
         path = tmp_path / "document"
         done = run(INDEX_URL=index.url, RESULT_PATH=str(path))
-        assert (done.returncode, done.stdout) == (0, b"")
+        assert (done.returncode, done.stdout) == (0, "")
         assert decode_document(path.read_bytes()).result.valid is True
         assert list(tmp_path.iterdir()) == [path]
 
@@ -166,35 +197,22 @@ class TestDelivery:
         path, authorization, body = received[0]
         assert (path, authorization) == ("/results/1", "Bearer t0ken")
         assert decode_document(body).result.valid is True
-        assert b"t0ken" not in done.stdout + done.stderr
+        assert "t0ken" not in done.stdout + done.stderr
 
     def test_what_else_prints_does_not_reach_the_document(self, index: IndexServer) -> None:
-        program = (
-            "import sys; from thoth.dependency_monkey.validation import validator as v\n"
-            "kept = v.validate\n"
-            "async def loud(*a, **k):\n"
-            "  print('noise'); import os; os.system('echo more noise')\n"
-            "  return await kept(*a, **k)\n"
-            "v.validate = loud\n"
-            "sys.exit(v.main())"
-        )
-        environment = {**ECOSYSTEM, "STACK_SPECIFICATION": "six", "INDEX_URL": index.url}
-        done = subprocess.run(
-            [sys.executable, "-I", "-c", program], env=environment, capture_output=True
+        done = run_changed(
+            index.url,
+            "kept = v.validate",
+            "async def loud(*a, **k):",
+            "  print('noise'); import os; os.system('echo more noise')",
+            "  return await kept(*a, **k)",
+            "v.validate = loud",
         )
         assert answer(done)["valid"] is True
-        assert b"more noise" in done.stderr
+        assert "more noise" in done.stderr
 
     def test_a_document_that_is_too_large_is_undecided(self, index: IndexServer) -> None:
-        program = (
-            "import sys; from thoth.dependency_monkey.validation import validator as v\n"
-            "v.LARGEST_DOCUMENT = 2000\n"
-            "sys.exit(v.main())"
-        )
-        environment = {**ECOSYSTEM, "STACK_SPECIFICATION": "six", "INDEX_URL": index.url}
-        done = subprocess.run(
-            [sys.executable, "-I", "-c", program], env=environment, capture_output=True
-        )
+        done = run_changed(index.url, "v.LARGEST_DOCUMENT = 2000")
         found = answer(done, 3)
         assert (found["reason"], found["lock"]) == ("limit_exceeded", None)
 
@@ -259,7 +277,7 @@ class TestThroughTheReadThroughIndex:
         self, index: IndexServer, read_through: Callable[..., Any]
     ) -> None:
         site = read_through(main=index.url)
-        text = run(INDEX_URL=site.url).stdout.decode()
+        text = run(INDEX_URL=site.url).stdout
         release = json.loads(text)["result"]["lock"][0]
         assert release["index"] == index.url
         assert release["artifacts"][0]["url"].startswith(index.root)
@@ -274,7 +292,7 @@ class TestThroughTheReadThroughIndex:
         found = answer(done, 3)
         assert found["reason"] == "index_unreachable"
         assert f"{index.url}six/: HTTP status 500" in found["results"][0]["detail"]
-        assert site.root not in (done.stdout + done.stderr).decode()
+        assert site.root not in done.stdout + done.stderr
 
     def test_the_log_names_the_real_indexes(
         self, index: IndexServer, read_through: Callable[..., Any]
@@ -283,9 +301,9 @@ class TestThroughTheReadThroughIndex:
             given = {"extra": extra.url.replace("//", "//me:secret@"), "main": index.url}
             site = read_through(**given)
             done = run(INDEX_URL=site.url)
-            assert f"with {extra.url}, {index.url}\n" in done.stderr.decode()
-        assert site.root not in (done.stdout + done.stderr).decode()
-        assert "secret" not in (done.stdout + done.stderr).decode()
+            assert f"with {extra.url}, {index.url}\n" in done.stderr
+        assert site.root not in done.stdout + done.stderr
+        assert "secret" not in done.stdout + done.stderr
 
     def test_a_read_through_index_that_breaks_is_not_named_by_its_address(self) -> None:
         with broken_read_through() as url:
@@ -294,7 +312,7 @@ class TestThroughTheReadThroughIndex:
         assert found["reason"] == "index_unreachable"
         shown = "https://index.example/simple/six/ (read-through index): HTTP status 500"
         assert found["results"][0]["detail"].startswith(shown)
-        assert "127.0.0.1" not in (done.stdout + done.stderr).decode()
+        assert "127.0.0.1" not in done.stdout + done.stderr
 
     def test_it_may_be_as_of_a_date(
         self, index: IndexServer, read_through: Callable[..., Any]
@@ -315,4 +333,4 @@ class TestThroughTheReadThroughIndex:
         found = answer(done, 3)
         assert found["reason"] == "index_unreachable"
         assert found["results"][0]["detail"].startswith("read-through index: ")
-        assert "127.0.0.1" not in (done.stdout + done.stderr).decode()
+        assert "127.0.0.1" not in done.stdout + done.stderr

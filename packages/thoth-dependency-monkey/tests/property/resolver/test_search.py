@@ -6,7 +6,7 @@ import random
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from thoth.dependency_monkey.resolver.clauses import Derived, Needs, Unknowable
 from thoth.dependency_monkey.resolver.search import NoSolution, Search, Solution, Stopped
@@ -83,7 +83,6 @@ def leaves(clause: Clause) -> list[Clause]:
     return found
 
 
-@settings(max_examples=600, deadline=None)
 @given(tables())
 def test_the_verdict_is_that_of_brute_force_and_the_lock_holds(drawn) -> None:
     table, requirements = drawn
@@ -97,7 +96,6 @@ def test_the_verdict_is_that_of_brute_force_and_the_lock_holds(drawn) -> None:
         assert not expected
 
 
-@settings(max_examples=200, deadline=None)
 @given(tables(opaque=True))
 def test_opaque_releases_are_never_locked_and_decide_no_proof_unseen(drawn) -> None:
     table, requirements = drawn
@@ -111,7 +109,6 @@ def test_opaque_releases_are_never_locked_and_decide_no_proof_unseen(drawn) -> N
     assert isinstance(trusting, Solution) == brute_force(table, requirements, trust=True)
 
 
-@settings(max_examples=200, deadline=None)
 @given(tables(opaque=True))
 def test_the_same_facts_give_the_same_lock_however_they_arrive(drawn) -> None:
     table, requirements = drawn
@@ -123,7 +120,6 @@ def test_the_same_facts_give_the_same_lock_however_they_arrive(drawn) -> None:
         assert first.decisions == second.decisions
 
 
-@settings(max_examples=200, deadline=None)
 @given(tables(opaque=True))
 def test_a_search_for_common_needs_gives_the_same_verdict_with_a_sound_proof(drawn) -> None:
     table, requirements = drawn
@@ -135,7 +131,6 @@ def test_a_search_for_common_needs_gives_the_same_verdict_with_a_sound_proof(dra
         check_proof(universe, outcome.clause)
 
 
-@settings(max_examples=200, deadline=None)
 @given(tables())
 def test_every_derived_clause_of_a_proof_follows_from_its_two_causes(drawn) -> None:
     table, requirements = drawn

@@ -210,7 +210,7 @@ _steps = st.lists(
     limit=17775,
 )
 @example(needs=[[]] * 5, steps=["c\na>1.0", ("a", ["1.0", "1.1"], 0), "a"], limit=4272)
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(needs=st.lists(_needs, min_size=5, max_size=5), steps=_steps, limit=st.integers(0, 40_000))
 def test_hot_and_cold_answers_are_the_same_whatever_happens_in_between(needs, steps, limit):
     world = World(hot_bytes=limit)

@@ -78,7 +78,6 @@ _lines = st.lists(
     max_size=4,
 )
 _law = settings(
-    deadline=None,
     max_examples=20,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -231,7 +230,7 @@ def test_the_order_in_which_facts_arrive_changes_no_lock(asker, table, lines, se
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=1_000, suppress_health_check=list(HealthCheck))
+@settings(max_examples=1_000, suppress_health_check=list(HealthCheck))
 @given(table=_tables, lines=_lines, strategy=st.sampled_from(Strategy))
 def test_every_lock_satisfies_every_requirement_at_length(asker, table, lines, strategy):
     validation = asker.ask("\n".join(lines), table, strategy=strategy)

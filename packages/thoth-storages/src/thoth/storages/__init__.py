@@ -78,6 +78,7 @@ if TYPE_CHECKING:
     )
     from thoth.storages.settings import GraphServer, ObjectStoreServer, StoragesSettings
     from thoth.storages.sync.handlers import HANDLERS_MAPPING, Handler
+    from thoth.storages.sync.metrics import SyncMetrics
     from thoth.storages.sync.run import SyncCounts, sync_documents
 
 __all__ = [
@@ -141,6 +142,7 @@ __all__ = [
     "StoreRefusedError",
     "StoreUnreachableError",
     "SyncCounts",
+    "SyncMetrics",
     "SyncWorkerError",
     "UnexpectedKeyError",
     "ValidationRecord",
@@ -187,6 +189,7 @@ _HOMES = {
     "SolverResultsStore": "documents.results",
     "StoragesSettings": "settings",
     "SyncCounts": "sync.run",
+    "SyncMetrics": "sync.metrics",
     "ValidationRecord": "graph.validation_records",
     "ValidationResultsStore": "documents.results",
     "ValidationStore": "graph.queries.validations",

@@ -387,17 +387,20 @@ class UnexpectedKeyError(DocumentStoreError):
 class SyncWorkerError(StoragesError):
     """A process that synced documents ended before its work was done; `exit_code` is how.
 
-    What it had begun was rolled back. A negative code is the signal that ended it.
+    What it had begun was rolled back. A negative code is the signal that ended it. `document_id`
+    is the document that it was given alone, None where it was given several.
     """
 
-    def __init__(self, exit_code: int) -> None:
-        super().__init__(exit_code)
+    def __init__(self, exit_code: int, document_id: str | None = None) -> None:
+        super().__init__(exit_code, document_id)
         self.exit_code = exit_code
+        self.document_id = document_id
 
     def __str__(self) -> str:
-        """Say how it ended, and the remedy."""
+        """Say how it ended, over which document, and the remedy."""
+        documents = "its documents were" if self.document_id is None else f"{self.document_id} was"
         return (
-            f"A worker process ended with {self.exit_code} before its documents were synced. "
+            f"A worker process ended with {self.exit_code} before {documents} synced. "
             "Nothing is half written: sync again, with fewer jobs where memory is short."
         )
 

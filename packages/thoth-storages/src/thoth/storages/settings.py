@@ -70,7 +70,8 @@ class StoragesSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     `object_store` is None where documents are kept in a folder below `data_dir`. Their keys begin
     with `bucket_prefix`, where there is one, and `deployment_name`. `randomize_listing` shuffles
-    the order in which documents are synced, and nothing else.
+    the order in which documents are synced, and nothing else. `pushgateway_url` is where metrics of
+    syncing are pushed, None: nowhere.
     """
 
     data_dir: Path
@@ -86,6 +87,7 @@ class StoragesSettings(msgspec.Struct, frozen=True, kw_only=True):
     bucket_prefix: str = ""
     deployment_name: str = "local"
     randomize_listing: bool = False
+    pushgateway_url: str | None = None
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> StoragesSettings:
@@ -110,6 +112,7 @@ class StoragesSettings(msgspec.Struct, frozen=True, kw_only=True):
             bucket_prefix=variables.text("THOTH_CEPH_BUCKET_PREFIX") or "",
             deployment_name=_deployment_name(variables),
             randomize_listing=variables.boolean("THOTH_STORAGES_RANDOMIZE_LISTING"),
+            pushgateway_url=_pushgateway_url(variables),
         )
 
 
@@ -207,11 +210,17 @@ def _object_store(variables: _Variables) -> ObjectStoreServer | None:
     )
 
 
-def check_endpoint_url(endpoint_url: str) -> str:
+def _pushgateway_url(variables: _Variables) -> str | None:
+    name = "THOTH_METRICS_PUSHGATEWAY_URL"
+    url = variables.text(name, secret=True)
+    return None if url is None else check_endpoint_url(url, variable=name)
+
+
+def check_endpoint_url(endpoint_url: str, *, variable: str = "THOTH_S3_ENDPOINT_URL") -> str:
     """Return the URL without a slash at its end; `SettingsError` where it is none to use.
 
-    It must be one of HTTP or HTTPS without user name, password, query or fragment. The error does
-    not show it where it may hold a password.
+    It must be one of HTTP or HTTPS without user name, password, query or fragment. The error names
+    `variable`, and does not show the URL where it may hold a password.
     """
     try:
         parts = urlsplit(endpoint_url)
@@ -220,7 +229,7 @@ def check_endpoint_url(endpoint_url: str) -> str:
         usable = False
     if not usable or "@" in endpoint_url or "?" in endpoint_url or "#" in endpoint_url:
         raise SettingsError(
-            "THOTH_S3_ENDPOINT_URL",
+            variable,
             None if "@" in endpoint_url else endpoint_url,
             "an http or https URL without user name, password, query and fragment",
         )

@@ -7,9 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
-from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +17,7 @@ import pytest
 
 from thoth.storages.graph import migrations
 from thoth.storages.testing import temporary_data_dir
+from thoth.storages.testing.forking import ForkedProgram
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -46,45 +45,22 @@ def environment(settings: StoragesSettings, **more: str) -> dict[str, str]:
     }
 
 
-@cache
-def commands() -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, Path(__file__).with_name("forking.py")],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _end_of_commands() -> Iterator[None]:
-    yield
-    if commands.cache_info().currsize:
-        commands().communicate()
-        commands.cache_clear()
+COMMAND = ForkedProgram(
+    "thoth-storages",
+    "thoth.storages.cli.main:main",
+    "thoth.storages.cli.commands",
+    "thoth.storages.cli.drawing",
+    "thoth.storages.graph.database",
+    "thoth.storages.graph.migrations",
+    "thoth.storages.graph.models",
+)
 
 
 def run(
     *arguments: str | Path, env: Mapping[str, str], code: int = 0, stdin: str = ""
 ) -> subprocess.CompletedProcess[str]:
-    """Run the command in a process of its own, by `forking.py`."""
-    with tempfile.TemporaryDirectory() as folder:
-        files = {name: Path(folder, name) for name in ("stdin", "stdout", "stderr")}
-        for name, file in files.items():
-            file.write_text(stdin if name == "stdin" else "")
-        texts = [str(argument) for argument in arguments]
-        order = {"arguments": texts, "env": dict(env)} | {n: str(f) for n, f in files.items()}
-        forking = commands()
-        assert forking.stdin is not None
-        assert forking.stdout is not None
-        forking.stdin.write(json.dumps(order) + "\n")
-        forking.stdin.flush()
-        done = subprocess.CompletedProcess(
-            texts,
-            int(forking.stdout.readline()),
-            files["stdout"].read_text(),
-            files["stderr"].read_text(),
-        )
+    """Run the command in a process of its own."""
+    done = COMMAND.run(*arguments, env=env, stdin=stdin)
     assert done.returncode == code, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     return done

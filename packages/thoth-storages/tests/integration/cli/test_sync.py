@@ -13,13 +13,35 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from thoth.storages import GraphDatabase, SolverResultsStore
-from thoth.storages.testing import solver_document
+from thoth.storages import (
+    HANDLERS_MAPPING,
+    AdvisersResultsStore,
+    GraphDatabase,
+    ProvenanceResultsStore,
+    RevSolverResultsStore,
+    SolverResultsStore,
+)
+from thoth.storages.testing import (
+    adviser_document,
+    provenance_document,
+    revsolver_document,
+    solver_document,
+)
+from thoth.storages.testing.forking import ForkedProgram
+from thoth.storages.testing.run_documents import failed_adviser_document
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 COMMAND = [sys.executable, "-m", "thoth.storages", "sync"]
+PROGRAM = ForkedProgram(
+    "thoth-storages",
+    "thoth.storages.cli.main:main",
+    "thoth.storages.cli.commands",
+    "thoth.storages.graph.database",
+    "thoth.storages.sync.syncing",
+    "thoth.storages.sync.solver",
+)
 
 
 @pytest.fixture
@@ -50,9 +72,7 @@ def document(number: int, **result: Any) -> dict[str, Any]:
 
 
 def run(*arguments: str, env: dict[str, str], code: int = 0) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [*COMMAND, *arguments], env=env, capture_output=True, text=True, timeout=120, check=False
-    )
+    done = PROGRAM.run("sync", *arguments, env=env)
     assert done.returncode == code, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     return done
@@ -68,9 +88,9 @@ def test_the_summary_tells_what_became_of_each_kind(
     env: dict[str, str], store: SolverResultsStore
 ) -> None:
     store.store_documents([document(0), document(1)])
-    nothing = {"dependency": [0] * 4, "inspection": [0] * 4}
-    assert counts(run(env=env)) == {"solver": [2, 2, 0, 0], **nothing}
-    assert counts(run("--jobs", "2", env=env)) == {"solver": [2, 0, 2, 0], **nothing}
+    nothing = {kind: [0] * 4 for kind in HANDLERS_MAPPING}
+    assert counts(run(env=env)) == nothing | {"solver": [2, 2, 0, 0]}
+    assert counts(run("--jobs", "2", env=env)) == nothing | {"solver": [2, 0, 2, 0]}
     done = run("--kind", "solver", "--since", "2021-01-01T00:01:37", "--force", env=env)
     assert counts(done) == {"solver": [1, 1, 0, 0]}
     one = document(0)["metadata"]["document_id"]
@@ -90,8 +110,8 @@ def test_a_document_that_failed_is_exit_code_1_with_its_reason(
     went_on = run("--graceful", env=env, code=1)
     assert counts(went_on)["solver"] == [2, 1, 0, 1]
     assert bad_id in went_on.stderr
-    assert "adviser-1" in run("adviser-1", env=env, code=1).stderr
-    assert counts(run("adviser-1", "--graceful", env=env, code=1)) == {"unknown": [1, 0, 0, 1]}
+    assert "security-1" in run("security-1", env=env, code=1).stderr
+    assert counts(run("security-1", "--graceful", env=env, code=1)) == {"unknown": [1, 0, 0, 1]}
 
 
 def test_local_takes_all_the_paths_that_follow(env: dict[str, str], tmp_path: Path) -> None:
@@ -103,6 +123,29 @@ def test_local_takes_all_the_paths_that_follow(env: dict[str, str], tmp_path: Pa
     given = [str(path) for path in paths]
     done = run("--local", *given[:2], "--graceful", "--local", given[2], env=env)
     assert counts(done) == {"solver": [3, 3, 0, 0]}
+
+
+def test_what_advisers_checks_and_reverse_solvers_report_is_synced_from_a_local_store(
+    env: dict[str, str], graph: GraphDatabase, tmp_path: Path
+) -> None:
+    settings = msgspec.structs.replace(graph.settings, data_dir=tmp_path)
+    for kept, made in (
+        (AdvisersResultsStore(settings=settings), [adviser_document(), failed_adviser_document(1)]),
+        (ProvenanceResultsStore(settings=settings), [provenance_document()]),
+        (RevSolverResultsStore(settings=settings), [revsolver_document()]),
+    ):
+        kept.connect()
+        kept.store_documents(made)
+    expected = {"adviser": 2, "provenance": 1, "revsolver": 1}
+    kinds = [option for kind in expected for option in ("--kind", kind)]
+    done = run(*kinds, env=env)
+    assert counts(done) == {kind: [number, number, 0, 0] for kind, number in expected.items()}
+    assert counts(run(*kinds, env=env)) == {
+        kind: [number, 0, number, 0] for kind, number in expected.items()
+    }
+    assert graph.get_adviser_runs_count_all(error=True) == 1
+    assert graph.get_provenance_findings_count_all() == 3
+    assert graph.get_revsolver_dependents_count_all() == 5
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,24 @@ def test_an_initialised_schema_has_one_mark(empty_graph: GraphDatabase) -> None:
     assert empty_graph.get_alembic_version_count_all() == 1
 
 
+def test_tables_of_every_schema_are_counted_and_measured(own_graph: GraphDatabase) -> None:
+    run(own_graph, "CREATE SCHEMA aside")
+    run(own_graph, 'CREATE TABLE aside."odd \'name" AS SELECT generate_series(1, 9999) AS id')
+    run(own_graph, 'CREATE INDEX ON aside."odd \'name" (id)')
+    *public, last = own_graph.get_table_sizes()
+    assert {entry["schema"] for entry in public} == {"public"}
+    assert [entry["table"] for entry in public] == sorted(entry["table"] for entry in public)
+    rows = {entry["table"]: entry["rows"] for entry in public}
+    assert rows.pop("alembic_version") == 1
+    assert set(rows.values()) == {0}
+    assert (last["schema"], last["table"], last["rows"]) == ("aside", "odd 'name", 9999)
+    assert last["table_bytes"] > 9999 * 4
+    assert last["index_bytes"] > 9999 * 4
+    server = own_graph.settings.server
+    assert server is not None
+    assert own_graph.get_database_name() == server.database
+
+
 def test_the_size_is_in_bytes_and_grows(graph: GraphDatabase) -> None:
     before = graph.get_database_size()
     run(
@@ -98,9 +116,8 @@ def test_gaps_that_deleted_rows_leave_are_bloat(graph: GraphDatabase) -> None:
     assert index["bloat_ratio"] > 0.5
 
 
-def test_tables_without_statistics_have_no_estimate(empty_graph: GraphDatabase) -> None:
-    empty_graph.initialize_schema()
-    data = empty_graph.get_bloat_data()
+def test_tables_without_statistics_have_no_estimate(own_graph: GraphDatabase) -> None:
+    data = own_graph.get_bloat_data()
     assert {each["table"] for each in data} == {*Base.metadata.tables, "alembic_version"}
     assert {each["bloat_size"] for each in data} == {None}
 
@@ -110,14 +127,13 @@ def test_a_sound_database_is_not_corrupted(graph: GraphDatabase) -> None:
     assert not graph.is_database_corrupted()
 
 
-def test_an_invalid_index_is_damage(empty_graph: GraphDatabase) -> None:
-    empty_graph.initialize_schema()
+def test_an_invalid_index_is_damage(own_graph: GraphDatabase) -> None:
     run(
-        empty_graph,
+        own_graph,
         "UPDATE pg_index SET indisvalid = false"
         " WHERE indexrelid = 'release_package_index_id_idx'::regclass",
     )
-    assert empty_graph.is_database_corrupted()
+    assert own_graph.is_database_corrupted()
 
 
 @pytest.mark.slow

@@ -197,24 +197,22 @@ def test_eight_processes_may_initialise_at_once(missing: MissingDatabase) -> Non
 
 
 def test_a_schema_newer_than_the_code_is_an_error_that_says_what_to_do(
-    empty_graph: GraphDatabase,
+    own_graph: GraphDatabase,
 ) -> None:
-    empty_graph.initialize_schema()
-    run_sql(empty_graph, "UPDATE alembic_version SET version_num = '9999'")
-    for change in (empty_graph.initialize_schema, empty_graph.drop_all):
+    run_sql(own_graph, "UPDATE alembic_version SET version_num = '9999'")
+    for change in (own_graph.initialize_schema, own_graph.drop_all):
         with pytest.raises(SchemaMismatchError, match="upgrade thoth-storages") as caught:
             change()
         assert (caught.value.found, caught.value.expected) == ("9999", HEAD)
-    assert not empty_graph.is_schema_up2date()
-    assert empty_graph.get_table_alembic_version_head() == "9999"
+    assert not own_graph.is_schema_up2date()
+    assert own_graph.get_table_alembic_version_head() == "9999"
 
 
-def test_a_running_release_goes_on_while_a_newer_one_migrates(empty_graph: GraphDatabase) -> None:
-    empty_graph.initialize_schema()
-    run_sql(empty_graph, "UPDATE alembic_version SET version_num = '9999'")
-    run_sql(empty_graph, "ALTER TABLE page ADD COLUMN of_the_newer_release int")
-    empty_graph.pages.record(INDEX, [page("six")])
-    assert empty_graph.pages.get(INDEX, ["six"], format=1)
+def test_a_running_release_goes_on_while_a_newer_one_migrates(own_graph: GraphDatabase) -> None:
+    run_sql(own_graph, "UPDATE alembic_version SET version_num = '9999'")
+    run_sql(own_graph, "ALTER TABLE page ADD COLUMN of_the_newer_release int")
+    own_graph.pages.record(INDEX, [page("six")])
+    assert own_graph.pages.get(INDEX, ["six"], format=1)
 
 
 def test_the_log_says_which_server(

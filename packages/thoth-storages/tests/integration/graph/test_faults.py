@@ -89,17 +89,16 @@ def test_connections_that_died_while_idle_are_replaced_before_anybody_notices(
     assert graph.stats()["failures"] == before
 
 
-def test_a_read_only_database_refuses_what_changes_it(empty_graph: GraphDatabase) -> None:
-    empty_graph.initialize_schema()
-    with psycopg.connect(empty_graph.construct_connection_string(), autocommit=True) as connection:
+def test_a_read_only_database_refuses_what_changes_it(own_graph: GraphDatabase) -> None:
+    with psycopg.connect(own_graph.construct_connection_string(), autocommit=True) as connection:
         name = connection.info.dbname
         connection.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
-    empty_graph.disconnect()
-    empty_graph.connect()
+    own_graph.disconnect()
+    own_graph.connect()
     with pytest.raises(DatabaseRefusedError) as caught:
-        empty_graph.pages.record(INDEX, [page("six")])
+        own_graph.pages.record(INDEX, [page("six")])
     assert caught.value.sqlstate == "25006"
-    assert empty_graph.pages.get(INDEX, ["six"], format=1) == {}
+    assert own_graph.pages.get(INDEX, ["six"], format=1) == {}
 
 
 def test_more_callers_than_connections_wait_for_each_other(graph: GraphDatabase) -> None:

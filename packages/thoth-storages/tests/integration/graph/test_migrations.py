@@ -19,13 +19,17 @@ from thoth.storages.graph import migrations
 from thoth.storages.graph.models import Base
 from thoth.storages.graph.schema import SCRIPTS, script_revisions
 from thoth.storages.testing import (
+    adviser_document,
     dependency_monkey_document,
     empty_database,
     inspection_document,
+    provenance_document,
+    revsolver_document,
     solver_document,
 )
 from thoth.storages.testing.contracts import INDEX, metadata, opaque, page
 from thoth.storages.testing.inspection_documents import dependency_monkey_document_id
+from thoth.storages.testing.run_documents import failed_adviser_document
 from thoth.storages.testing.validation_contract import new_validation, no_queue, succeeded
 
 if TYPE_CHECKING:
@@ -70,6 +74,8 @@ def fill(graph: GraphDatabase) -> None:
     graph.artifact_metadata.record([metadata("six"), opaque("old")])
     graph.validations.accept(new_validation(), enqueue=no_queue)
     graph.validations.accept_finished(new_validation(), succeeded())
+    gone = graph.validations.accept_finished(new_validation(), succeeded())
+    graph.validations.delete(gone.id)
     for number in (0, 9, 19):
         graph.sync_solver_result(solver_document(number))
     report = dependency_monkey_document()
@@ -77,6 +83,10 @@ def fill(graph: GraphDatabase) -> None:
     graph.sync_dependency_monkey_result(report)
     for entry, indicator in enumerate(INDICATORS):
         graph.sync_inspection_result(inspection_document(0, entry, indicator=indicator))
+    graph.sync_adviser_result(adviser_document())
+    graph.sync_adviser_result(failed_adviser_document(1))
+    graph.sync_provenance_result(provenance_document())
+    graph.sync_revsolver_result(revsolver_document())
     graph.create_hardware_information({"cpu_family": 6})
     graph.create_python_rule("numpy", version_specifier="<1", index_url=INDEX)
     graph.create_python_cve_record("numpy", "1.0", INDEX, cve_id="CVE-1", details="bad", link=None)

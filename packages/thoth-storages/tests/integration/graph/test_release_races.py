@@ -84,11 +84,10 @@ def test_an_index_that_another_adds_and_a_third_deletes_leaves_no_release_withou
 
 
 def test_an_owner_who_may_not_make_indexes_records_the_ordinary_way(
-    empty_graph: GraphDatabase, monkeypatch: pytest.MonkeyPatch
+    own_graph: GraphDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    empty_graph.initialize_schema()
     monkeypatch.setattr(release_writer, "LOAD_ROWS", 1)
-    with empty_graph.migration_connection() as connection:
+    with own_graph.migration_connection() as connection:
         connection.execute("CREATE ROLE owner")
         for (name,) in connection.execute(
             "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"

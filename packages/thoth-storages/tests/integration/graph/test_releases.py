@@ -369,64 +369,61 @@ def test_a_batch_takes_as_many_statements_as_a_release(graph: GraphDatabase) -> 
     assert statements(1, 1) == statements(300, 2) <= 25
 
 
-def test_dependencies_of_an_empty_graph_get_the_indexes_that_the_schema_has(
-    empty_graph: GraphDatabase, recorded: Recorded, monkeypatch: pytest.MonkeyPatch
+def test_dependencies_of_an_own_graph_get_the_indexes_that_the_schema_has(
+    own_graph: GraphDatabase, recorded: Recorded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    empty_graph.initialize_schema()
     definitions = (
         "SELECT pg_get_indexdef(indexrelid), conname, pg_get_constraintdef(pg_constraint.oid)"
         " FROM pg_index LEFT JOIN pg_constraint ON conindid = indexrelid"
         " WHERE indrelid IN ('release'::regclass, 'dependency'::regclass) ORDER BY 1, 2"
     )
-    before = ask(empty_graph, definitions)
+    before = ask(own_graph, definitions)
     names = (
         "SELECT array_agg(indexrelid ORDER BY indexrelid) FROM pg_index"
         " WHERE indrelid = 'dependency'::regclass"
     )
-    oids = ask(empty_graph, names)
+    oids = ask(own_graph, names)
     records = [
         replace(RELEASE, version=str(version), dependencies=("b", f"c>{version}", "d"))
         for version in range(10)
     ]
 
     monkeypatch.setattr(release_writer, "LOAD_ROWS", 31)
-    empty_graph.releases.record(records)
-    assert ask(empty_graph, names) == oids, "a small batch makes no indexes"
-    ask(empty_graph, "DELETE FROM dependency RETURNING 1")
-    ask(empty_graph, "DELETE FROM release RETURNING 1")
+    own_graph.releases.record(records)
+    assert ask(own_graph, names) == oids, "a small batch makes no indexes"
+    ask(own_graph, "DELETE FROM dependency RETURNING 1")
+    ask(own_graph, "DELETE FROM release RETURNING 1")
 
     monkeypatch.setattr(release_writer, "LOAD_ROWS", 30)
-    empty_graph.releases.record(records)
-    loaded = recorded(empty_graph)
-    assert ask(empty_graph, names) != oids, "a large one does"
-    assert ask(empty_graph, definitions) == before
+    own_graph.releases.record(records)
+    loaded = recorded(own_graph)
+    assert ask(own_graph, names) != oids, "a large one does"
+    assert ask(own_graph, definitions) == before
 
-    oids = ask(empty_graph, names)
-    empty_graph.releases.record([replace(record, package="z") for record in records])
-    assert ask(empty_graph, names) == oids, "but not beside others"
-    assert {table for table, _ in loaded} <= {table for table, _ in recorded(empty_graph)}
+    oids = ask(own_graph, names)
+    own_graph.releases.record([replace(record, package="z") for record in records])
+    assert ask(own_graph, names) == oids, "but not beside others"
+    assert {table for table, _ in loaded} <= {table for table, _ in recorded(own_graph)}
 
 
 def test_a_load_beside_a_reader_goes_the_ordinary_way(
-    empty_graph: GraphDatabase, monkeypatch: pytest.MonkeyPatch
+    own_graph: GraphDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    empty_graph.initialize_schema()
     monkeypatch.setattr(release_writer, "LOAD_ROWS", 1)
-    with empty_graph.migration_connection() as reader:
+    with own_graph.migration_connection() as reader:
         reader.execute("SELECT FROM dependency")
-        empty_graph.releases.record([RELEASE])
+        own_graph.releases.record([RELEASE])
 
         assert reader.execute("SELECT count(*) FROM dependency").fetchall() == [(2,)]
 
 
 def test_a_role_without_rights_beyond_rows_records_the_same(
-    empty_graph: GraphDatabase, recorded: Recorded, monkeypatch: pytest.MonkeyPatch
+    own_graph: GraphDatabase, recorded: Recorded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    empty_graph.initialize_schema()
     monkeypatch.setattr(release_writer, "LOAD_ROWS", 1)
-    with empty_graph.migration_connection() as connection:
-        empty_graph.releases.record([RELEASE])
-        expected = recorded(empty_graph)
+    with own_graph.migration_connection() as connection:
+        own_graph.releases.record([RELEASE])
+        expected = recorded(own_graph)
         connection.execute(EMPTY)
         connection.execute("CREATE ROLE writer")
         connection.execute(
@@ -437,7 +434,7 @@ def test_a_role_without_rights_beyond_rows_records_the_same(
         connection.execute("RESET ROLE")
         connection.execute("DROP OWNED BY writer; DROP ROLE writer")
 
-    assert recorded(empty_graph) == expected
+    assert recorded(own_graph) == expected
 
 
 def test_foreign_keys_are_checked_again_in_the_same_transaction(graph: GraphDatabase) -> None:

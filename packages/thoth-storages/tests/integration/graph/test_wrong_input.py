@@ -45,6 +45,7 @@ ASKING = sorted(set(QUERIES) - SYNCS - WITHOUT_DATABASE)
 
 INDEX = "https://pypi.org/simple/"
 TEXTS = {
+    "adviser_document_id": "adviser-261122000000-0123456789abcdef",
     "component": "tensorflow",
     "cve_id": "CVE-2026-0001",
     "dependency_monkey_document_id": "dependency-monkey-261122000000-0123456789abcdef",
@@ -52,12 +53,15 @@ TEXTS = {
     "dependency_version": "1.0",
     "description": "no reason",
     "details": "details",
+    "finding_id": "ARTIFACT-UNKNOWN-HASH",
+    "finding_type": "ERROR",
     "import_name": "six",
     "index_url": INDEX,
     "inspection_document_id": "inspection-261122000000-0123456789abcdef",
     "license": "MIT",
     "like": "si%",
     "link": "https://example.org/",
+    "origin": "https://example.org/repository",
     "os_name": "rhel",
     "os_version": "9",
     "other_index_url": INDEX,
@@ -65,7 +69,10 @@ TEXTS = {
     "other_version": "1.0",
     "package_name": "six",
     "package_version": "1.0",
+    "provenance_document_id": "provenance-261122000000-0123456789abcdef",
     "python_version": "3.11",
+    "recommendation_type": "latest",
+    "revsolver_document_id": "revsolver-261122000000-0123456789abcdef",
     "sha256_hash": "ab" * 32,
     "software_stack_type": "USER",
     "solver_document_id": "solver-rhel-9-py311-261122000000-0123456789abcdef",
@@ -85,6 +92,7 @@ FLAGS = {
     "direct",
     "distinct",
     "enabled",
+    "error",
     "include_unknown",
     "is_external",
     "is_missing",
@@ -206,8 +214,10 @@ def unready(_module_settings: StoragesSettings) -> Iterator[GraphDatabase]:
 OF_ANY_DATABASE = {
     "get_alembic_version_count_all",
     "get_bloat_data",
+    "get_database_name",
     "get_database_size",
     "get_index_bloat_data",
+    "get_table_sizes",
 }
 
 

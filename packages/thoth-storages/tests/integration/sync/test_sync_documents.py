@@ -111,7 +111,7 @@ def test_without_ids_all_stores_are_listed(
 
     counts = sync_documents(graph=graph, settings=settings)
 
-    assert counts == {
+    assert counts == dict.fromkeys(HANDLERS_MAPPING, NONE) | {
         "solver": SyncCounts(processed=3, synced=3, skipped=0, failed=0),
         "dependency": (1, 1, 0, 0),
         "inspection": (1, 1, 0, 0),
@@ -120,7 +120,8 @@ def test_without_ids_all_stores_are_listed(
     assert graph.dependency_monkey_document_id_exists(dependency_monkey_document_id(1))
     assert graph.inspection_document_id_result_number_exists(inspection_id, 2)
     again = sync_documents(graph=graph, settings=settings)
-    assert [tuple(each) for each in again.values()] == [(3, 0, 3, 0), (1, 0, 1, 0), (1, 0, 1, 0)]
+    skipped = [tuple(each) for each in again.values() if each.processed]
+    assert skipped == [(3, 0, 3, 0), (1, 0, 1, 0), (1, 0, 1, 0)]
 
 
 def test_what_is_synced_is_neither_fetched_nor_decoded_unless_forced(
@@ -541,32 +542,90 @@ def test_what_cannot_be_written_together_is_written_one_by_one(
 _ENDS = """
     import os, signal
     from thoth.storages import HANDLERS_MAPPING, Handler
+    known = HANDLERS_MAPPING["solver"]
     def end(content, *, document_id):
         print("said by a handler")
-        os.kill(os.getpid(), signal.SIGKILL)
-    known = HANDLERS_MAPPING["solver"]
+        if document_id in {doomed!r}:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return known.read(content, document_id=document_id)
     HANDLER = Handler(known.store, known.synced, end, known.write)
 """
+
+
+@pytest.fixture
+def killing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[list[str]], Handler]:
+    """Give a handler that ends the process that it is in where it reads one of these documents."""
+
+    def made(doomed: list[str]) -> Handler:
+        text = textwrap.dedent(_ENDS).replace("{doomed!r}", repr(set(doomed)))
+        (tmp_path / "ending_handler.py").write_text(text)
+        from ending_handler import HANDLER  # type: ignore[import-not-found]
+
+        assert isinstance(HANDLER, Handler)
+        return HANDLER
+
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "ending_handler", raising=False)
+    return made
 
 
 def test_a_worker_that_is_killed_ends_the_run_with_how_it_ended(
     graph: GraphDatabase,
     settings: StoragesSettings,
     solvers: SolverResultsStore,
+    killing: Callable[[list[str]], Handler],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = documents(40)
+    solvers.store_documents(made)
+    with monkeypatch.context() as context:
+        context.setitem(HANDLERS_MAPPING, "solver", killing(ids_of(made)[5:]))
+        with pytest.raises(SyncWorkerError) as raised:
+            sync_documents(graph=graph, settings=settings, jobs=2)
+    assert raised.value.exit_code == -signal.SIGKILL
+    before = len(synced(graph))
+    mended = sync_documents(graph=graph, settings=settings, jobs=2)["solver"]
+    assert mended == (40, 40 - before, before, 0)
+
+
+def test_documents_that_kill_their_workers_have_failed_and_a_graceful_run_goes_on(
+    graph: GraphDatabase,
+    settings: StoragesSettings,
+    solvers: SolverResultsStore,
+    killing: Callable[[list[str]], Handler],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    made = documents(80)
+    solvers.store_documents(made)
+    killers = [ids_of(made)[number] for number in (3, 20, 79)]
+    with monkeypatch.context() as context:
+        context.setitem(HANDLERS_MAPPING, "solver", killing(killers))
+        counts = sync_documents(graph=graph, settings=settings, graceful=True, jobs=2)["solver"]
+    # A killed worker may have written a document whose outcome nobody heard.
+    assert counts == (80, 77 - counts.skipped, counts.skipped, 3)
+    assert counts.skipped <= 2
+    assert synced(graph) == sorted(set(ids_of(made)) - set(killers))
+    for killer in killers:
+        assert f"A worker process ended with -9 before {killer} was synced" in caplog.text
+    assert sync_documents(graph=graph, settings=settings, jobs=2)["solver"] == (80, 3, 77, 0)
+
+
+def test_a_worker_that_cannot_begin_ends_a_graceful_run_too(
+    graph: GraphDatabase,
+    settings: StoragesSettings,
+    solvers: SolverResultsStore,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    solvers.store_documents(documents(40))
-    (tmp_path / "ending_handler.py").write_text(textwrap.dedent(_ENDS))
-    monkeypatch.syspath_prepend(str(tmp_path))
-    from ending_handler import HANDLER  # type: ignore[import-not-found]
-
-    with monkeypatch.context() as context:
-        context.setitem(HANDLERS_MAPPING, "solver", HANDLER)
-        with pytest.raises(SyncWorkerError) as raised:
-            sync_documents(graph=graph, settings=settings, graceful=True, jobs=2)
-    assert raised.value.exit_code == -signal.SIGKILL
-    assert sync_documents(graph=graph, settings=settings, jobs=2)["solver"] == (40, 40, 0, 0)
+    solvers.store_documents(documents(2))
+    (tmp_path / "sitecustomize.py").write_text("import os; os._exit(3)")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(SyncWorkerError) as raised:
+        sync_documents(graph=graph, settings=settings, graceful=True, jobs=2)
+    assert raised.value.exit_code == 3
+    assert raised.value.document_id is None
+    assert synced(graph) == []
 
 
 def environment(settings: StoragesSettings) -> dict[str, str]:
@@ -591,19 +650,21 @@ def start(settings: StoragesSettings, *arguments: str) -> subprocess.Popen[bytes
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("count", [200, 1_000])
 def test_four_at_once_two_of_them_killed_and_restarted_equal_a_single_run(
     graph: GraphDatabase,
     settings: StoragesSettings,
     solvers: SolverResultsStore,
     server_parameters: ConnectionParameters,
     recorded: Callable[[GraphDatabase], list[tuple[str, object]]],
+    count: int,
 ) -> None:
-    solvers.store_documents(documents(200))
+    solvers.store_documents(documents(count))
     with empty_database(server_parameters) as other:
         clean = msgspec.structs.replace(other, data_dir=settings.data_dir)
         with GraphDatabase(clean) as alone:
             alone.initialize_schema()
-            assert sync_documents(graph=alone)["solver"] == (200, 200, 0, 0)
+            assert sync_documents(graph=alone)["solver"] == (count, count, 0, 0)
             expected = [*recorded(alone), *_solved(alone)]
 
     running = [start(settings) for _ in range(4)]
@@ -619,7 +680,7 @@ def test_four_at_once_two_of_them_killed_and_restarted_equal_a_single_run(
         assert each.returncode == 0, output.decode()
 
     assert [*recorded(graph), *_solved(graph)] == expected
-    assert sync_documents(graph=graph, settings=settings)["solver"] == (200, 0, 200, 0)
+    assert sync_documents(graph=graph, settings=settings)["solver"] == (count, 0, count, 0)
 
 
 def _solved(graph: GraphDatabase) -> list[tuple[Any, ...]]:

@@ -89,7 +89,7 @@ extras_asked = st.sampled_from(
 results = st.sampled_from([None, True, False])
 environments = st.sampled_from(ENVIRONMENTS)
 in_one_database = settings(
-    deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 

@@ -30,9 +30,7 @@ def emptied(graph: GraphDatabase, empty_tables: Callable[[], None]) -> Callable[
     return fresh
 
 
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     releases=st.dictionaries(KEYS, st.booleans(), max_size=30),
     start_offset=st.integers(0, 12),

@@ -54,7 +54,6 @@ artifacts = st.builds(
     st.sampled_from([b"", b"x", b"y"]),
 )
 within_one_database = settings(
-    deadline=None,
     max_examples=60,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

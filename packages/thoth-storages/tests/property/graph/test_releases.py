@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from thoth.storages import ArtifactRecord, ReleaseMetadataRecord, ReleaseRecord
@@ -88,7 +88,6 @@ def splits(draw: st.DrawFn) -> tuple[list[ReleaseRecord], list[list[ReleaseRecor
 
 
 @settings(
-    deadline=None,
     max_examples=50,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -119,7 +118,6 @@ artifacts = st.builds(ArtifactRecord, names, hashes).filter(
 )
 
 
-@settings(deadline=None)
 @given(st.lists(st.lists(artifacts)))
 def test_artifacts_of_a_release_never_repeat_and_are_never_lost(
     steps: list[list[ArtifactRecord]],
@@ -142,8 +140,8 @@ def test_artifacts_of_a_release_never_repeat_and_are_never_lost(
     assert {key for key in given_keys if None not in key} <= set(keys)
 
 
-@settings(deadline=None)
 @given(st.one_of(st.text(), st.from_regex(r"[a-z]+[ \[\](<>=!~;]*.*")))
+@example("six\x1f")
 def test_every_requirement_that_names_a_package_has_a_row(text: str) -> None:
     requirement = read_requirement(text)
 

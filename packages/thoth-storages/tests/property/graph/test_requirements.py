@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from packaging.markers import Marker
 from packaging.requirements import InvalidRequirement, Requirement
@@ -66,7 +66,6 @@ def requirements(draw: st.DrawFn) -> str:
     return "".join(f"{draw(spaces)}{part}" for part in parts) + draw(spaces)
 
 
-@settings(deadline=None, max_examples=400)
 @given(requirements())
 @example("a >=1.0 , <2 ; python_version < '3.9'")
 @example("a(>=1)")
@@ -104,7 +103,6 @@ def test_no_text_raises(text: str) -> None:
     evaluate_marker(text, ENVIRONMENT)
 
 
-@settings(deadline=None, max_examples=150)
 @given(markers, st.frozensets(st.sampled_from(["a-b", "x"])))
 def test_a_marker_holds_where_packaging_says_so(marker: str, extras: frozenset[str]) -> None:
     values: list[dict[str, str]] = [{**ENVIRONMENT, "extra": extra} for extra in ("", *extras)]

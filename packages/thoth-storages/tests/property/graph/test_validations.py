@@ -95,7 +95,6 @@ def test_an_event_happens_only_where_its_transition_is_written(
 
 @settings(
     max_examples=60,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(steps=steps)

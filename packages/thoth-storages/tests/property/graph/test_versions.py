@@ -26,8 +26,6 @@ from thoth.storages.graph.versions import (
 if TYPE_CHECKING:
     from thoth.storages.graph.connections import ConnectionParameters
 
-thorough = settings(deadline=None, max_examples=300)
-
 # Few numbers, so that versions of one family meet; large ones, so that keys have long numbers.
 numbers = st.sampled_from([0, 0, 1, 1, 2, 3, 10, 127, 255, 256, 65_535, 65_536, 20_261_122, 10**20])
 few = st.sampled_from([0, 1, 2])
@@ -86,7 +84,6 @@ def relatives(draw: st.DrawFn, version: str) -> str:
 pairs = versions.flatmap(lambda one: st.tuples(st.just(one), versions | relatives(one)))
 
 
-@thorough
 @given(pairs)
 @example(("1.0", "1"))
 @example(("1+1", "1+a"))
@@ -101,7 +98,6 @@ def test_keys_compare_as_versions_do(pair: tuple[str, str]) -> None:
     assert (one_key == other_key) == (one == other)
 
 
-@thorough
 @given(pairs)
 def test_no_key_is_the_beginning_of_another(pair: tuple[str, str]) -> None:
     one_key, other_key = map(version_key, pair)
@@ -160,7 +156,6 @@ def questions(draw: st.DrawFn) -> tuple[str, str]:
     return ",".join(parts), version
 
 
-@settings(deadline=None, max_examples=600)
 @given(questions())
 @example((">1.2a1", "1.2a1.post1"))
 @example((">1.2", "1.2.post1"))
@@ -185,7 +180,6 @@ def test_bounds_admit_what_the_specifier_admits(question: tuple[str, str]) -> No
     assert contains(bounds, key) == expected
 
 
-@thorough
 @given(versions, versions)
 def test_identity_admits_a_normal_version_and_what_has_its_key(one: str, other: str) -> None:
     bounds, key = specifier_bounds(f"==={one}"), version_key(other)
@@ -196,7 +190,6 @@ def test_identity_admits_a_normal_version_and_what_has_its_key(one: str, other: 
     )
 
 
-@thorough
 @given(specifiers)
 def test_bounds_ascend(specifier: str) -> None:
     bounds = specifier_bounds(specifier)
@@ -204,7 +197,6 @@ def test_bounds_ascend(specifier: str) -> None:
     assert all(low < high for low, high in pairwise(bounds))
 
 
-@thorough
 @given(specifiers)
 def test_canonical_text_means_the_same_and_is_its_own_canonical_text(specifier: str) -> None:
     parsed = parse_specifier(specifier)
@@ -225,7 +217,7 @@ def test_what_is_no_specifier_has_no_bounds(text: str) -> None:
 
 
 @given(st.lists(numbers, min_size=1000, max_size=1600))
-@settings(deadline=None, max_examples=5)
+@settings(max_examples=5)
 def test_many_clauses_are_no_burden(excluded: list[int]) -> None:
     specifier = ",".join(f"!={number % 999}" for number in excluded)
     assume(len(specifier) <= MAX_SPECIFIER_CHARACTERS)
@@ -253,9 +245,7 @@ def test_canonical_index_urls_are_final(url: str) -> None:
     assert normalize_index_url(canonical) == canonical
 
 
-@settings(
-    deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(questions(), min_size=1, max_size=40))
 def test_the_database_agrees(
     server_parameters: ConnectionParameters, asked: list[tuple[str, str]]
@@ -273,9 +263,7 @@ def test_the_database_agrees(
     assert answers == [contains(bounds or [], key or b"") for bounds, key in rows]
 
 
-@settings(
-    deadline=None, max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(versions, max_size=60, unique_by=Version))
 def test_the_database_sorts_as_versions_do(
     server_parameters: ConnectionParameters, texts: list[str]

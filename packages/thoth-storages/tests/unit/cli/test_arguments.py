@@ -36,6 +36,10 @@ RELEASES = "tuple[str, str, str | None]"
         ("Literal['wheel', 'sdist']", "sdist", "sdist"),
         ("bytes", "00ff", b"\0\xff"),
         ("type[Base]", "release", Release),
+        ("Mapping[str, Any] | None", "a=1,b=x,c=true,d=", {"a": 1, "b": "x", "c": True, "d": ""}),
+        ("Mapping[str, Any]", '{"a": {"b": [1, 2]}}', {"a": {"b": [1, 2]}}),
+        ("Mapping[str, float]", "rate=1e3", {"rate": 1000.0}),
+        ("Mapping[str, Any]", "", {}),
         ("alias", "3", 3),
         (int, "3", 3),
     ],
@@ -59,6 +63,9 @@ def test_a_text_becomes_a_value(annotation: object, text: str, value: object) ->
         ("Literal['wheel', 'sdist']", "egg", "one of wheel, sdist"),
         (RELEASES, "six", "3 values separated by commas"),
         ("type[Base]", "no_such", "table"),
+        ("Mapping[str, Any]", "reps", "NAME=VALUE, or an object of JSON"),
+        ("Mapping[str, float]", "rate=fast", "a number"),
+        ("Mapping[str, Any]", '{"reps"', "an object of JSON"),
     ],
 )
 def test_a_wrong_text_is_an_error_that_says_what_is_expected(

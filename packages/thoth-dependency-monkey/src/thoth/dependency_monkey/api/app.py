@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from litestar.types import ControllerRouterHandler
 
     from thoth.dependency_monkey.api.health import Check
-    from thoth.dependency_monkey.api.metrics import CountUnfinished
+    from thoth.dependency_monkey.api.metrics import Count
     from thoth.dependency_monkey.validation.read_through import ReadThrough
     from thoth.dependency_monkey.validation.service import ValidationService
 
@@ -35,18 +35,20 @@ def create_app(
     *,
     checks: Mapping[str, Check] | None = None,
     metrics: Metrics | None = None,
-    count_unfinished: CountUnfinished | None = None,
+    count_unfinished: Count | None = None,
+    count_waiting: Count | None = None,
 ) -> Litestar:
     """Return the application; `read_through` must be open while it is served.
 
-    `checks` are what `/readyz` looks at, by name; `count_unfinished` counts jobs for `/metrics`.
+    `checks` are what `/readyz` looks at, by name; `count_unfinished` counts jobs for `/metrics`,
+    `count_waiting` documents.
     """
     counted = metrics or Metrics()
     application = bare_app(
         [
             v0alpha0(service, counted),
             *health_routes({} if checks is None else checks),
-            *metrics_routes(counted, count_unfinished),
+            *metrics_routes(counted, count_unfinished, count_waiting),
             *page_routes(),
             *_definition_routes(),
             *read_through_routes(read_through),

@@ -22,14 +22,14 @@ from prometheus_client import (
 from thoth.dependency_monkey.errors import Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from litestar.handlers import HTTPRouteHandler
 
     from thoth.dependency_monkey.jobs.finished import FinishedNotice
 
-CountUnfinished: TypeAlias = "Callable[[], Mapping[Any, int]]"
-"""Counts the unfinished jobs by phase; may block, and may raise."""
+Count: TypeAlias = "Callable[[], Mapping[Any, int]]"
+"""Counts unfinished jobs by phase, or documents by what they wait for; may block, may raise."""
 
 COUNT_SECONDS = 2.0
 """How long a scrape waits for the database."""
@@ -39,6 +39,7 @@ _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5
 _JOB_BUCKETS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0)
 _ATTEMPTS = (1, 2, 3, 5, 10, 20)
 _UNFINISHED = ("pending", "running", "unknown")
+_WAITING = ("store", "remove")
 _REASONS = frozenset(Reason)
 
 
@@ -78,6 +79,12 @@ class Metrics:
             "thoth_jobs",
             "Jobs that have not finished, by phase, of all workers.",
             ("phase",),
+            registry=self.registry,
+        )
+        self._documents: Any = Gauge(
+            "thoth_documents_waiting",
+            "Finished jobs whose documents are to be stored, and documents to be removed.",
+            ("work",),
             registry=self.registry,
         )
         self._finished: Any = Counter(
@@ -132,35 +139,58 @@ class Metrics:
 
     def show_unfinished(self, counts: Mapping[Any, int] | None) -> None:
         """Show how many jobs are in which phase; with None, that nobody knows."""
-        self._jobs.clear()
-        if counts is not None:
-            for phase in _UNFINISHED:
-                self._jobs.labels(phase).set(counts.get(phase, 0))
+        _show(self._jobs, _UNFINISHED, counts)
+
+    def show_waiting(self, counts: Mapping[Any, int] | None) -> None:
+        """Show how many documents wait for what; with None, that nobody knows."""
+        _show(self._documents, _WAITING, counts)
 
 
-def metrics_routes(
-    metrics: Metrics, count_unfinished: CountUnfinished | None = None
-) -> list[HTTPRouteHandler]:
-    """Return the route that shows the metrics, with the unfinished jobs where they are counted."""
-    counting: asyncio.Future[Mapping[Any, int]] | None = None
+def _show(gauge: Any, labels: Sequence[str], counts: Mapping[Any, int] | None) -> None:
+    gauge.clear()
+    if counts is not None:
+        for label in labels:
+            gauge.labels(label).set(counts.get(label, 0))
 
-    async def counted() -> Mapping[Any, int] | None:
-        nonlocal counting
-        if count_unfinished is None:
+
+class _Counting:
+    """Asks the database for counts, at most once at a time, and waits only so long."""
+
+    def __init__(self, count: Count | None) -> None:
+        self._count = count
+        self._asked: asyncio.Future[Mapping[Any, int]] | None = None
+
+    async def counted(self) -> Mapping[Any, int] | None:
+        """Return the counts, None where nobody knows them in time."""
+        if self._count is None:
             return None
-        if counting is None:
+        if self._asked is None:
             # At most one at a time, however often somebody looks while the database hangs.
-            counting = asyncio.ensure_future(asyncio.to_thread(count_unfinished))
-        asked = counting
+            self._asked = asyncio.ensure_future(asyncio.to_thread(self._count))
+        asked = self._asked
         await asyncio.wait([asked], timeout=COUNT_SECONDS)
         if not asked.done():
             return None
-        counting = None
+        self._asked = None
         return None if asked.exception() is not None else asked.result()
+
+
+def metrics_routes(
+    metrics: Metrics,
+    count_unfinished: Count | None = None,
+    count_waiting: Count | None = None,
+) -> list[HTTPRouteHandler]:
+    """Return the route that shows the metrics.
+
+    With the unfinished jobs and the documents that wait, where these are counted.
+    """
+    unfinished, waiting = _Counting(count_unfinished), _Counting(count_waiting)
 
     @get("/metrics")
     async def show() -> Response[bytes]:
-        metrics.show_unfinished(await counted())
+        jobs, documents = await asyncio.gather(unfinished.counted(), waiting.counted())
+        metrics.show_unfinished(jobs)
+        metrics.show_waiting(documents)
         return Response(generate_latest(metrics.registry), media_type=_TEXT_FORMAT)
 
     return [show]

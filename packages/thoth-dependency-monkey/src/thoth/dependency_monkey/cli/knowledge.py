@@ -46,6 +46,11 @@ class Knowledge:
         if kind is None:
             self._opened.result()
 
+    def graph(self) -> GraphDatabase:
+        """Return the graph, once it is open."""
+        self._opened.result()
+        return self._graph
+
     def _open(self) -> None:
         try:
             self._graph.connect()

@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from typing import NoReturn
 
-EXIT_INTERRUPTED = 130
+from thoth.storages.cli.main import end_with
 
 
 def main() -> NoReturn:
     """Run the command; ends the process with the exit code that `--help` documents."""
-    try:
-        # Here, since loading what the command needs takes most of a short run's time.
-        from thoth.dependency_monkey.cli.commands import run
-
-        code = run()
-    except KeyboardInterrupt:
-        if sys.stderr is not None:
-            sys.stderr.write("interrupted\n")
-        code = EXIT_INTERRUPTED
-    sys.exit(code)
+    end_with("thoth.dependency_monkey.cli.commands")

@@ -120,6 +120,7 @@ async def _serve(
             checks=checks(graph),
             metrics=metrics,
             count_unfinished=graph.validations.count_unfinished,
+            count_waiting=graph.validation_documents.count_waiting,
         )
         await stack.enter_async_context(served(application, host, port))
         if workers:

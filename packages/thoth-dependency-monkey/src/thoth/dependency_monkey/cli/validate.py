@@ -6,7 +6,7 @@ import asyncio
 import math
 import sys
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -170,6 +170,12 @@ class _Seconds(click.FloatRange):
     metavar="SECONDS",
     help="Give up after this time. Default: 60.",
 )
+@click.option(
+    "--store/--no-store",
+    default=None,
+    help="Keep this validation and its document in the knowledge graph. Default: the settings, "
+    "then yes.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="Only the verdict: no warnings, no progress.")
 @click.option("--no-progress", is_flag=True, help="No progress bar on standard error.")
 def validate(requirements: Sequence[str], **options: Any) -> int:
@@ -195,9 +201,19 @@ def validate(requirements: Sequence[str], **options: Any) -> int:
         for warning in warnings:
             click.echo(f"warning: {visible(warning)}", err=True)
     show_progress = not options["quiet"] and not options["no_progress"]
-    with Knowledge() as knowledge, FetchProgress(enabled=show_progress) as progress:
-        validation = asyncio.run(_run(request, indexes, knowledge, progress, offline=offline))
-    _write(validation, output_format, quiet=options["quiet"])
+    with Knowledge() as knowledge:
+        with FetchProgress(enabled=show_progress) as progress:
+            validation = asyncio.run(_run(request, indexes, knowledge, progress, offline=offline))
+        graph = knowledge.graph()
+        _write(validation, output_format, quiet=options["quiet"])
+        if settings.store if options["store"] is None else options["store"]:
+            from thoth.dependency_monkey.cli.storing import store
+
+            urls = [index.url for index in indexes]
+            retention = timedelta(days=settings.retention_days)
+            failure = store(graph, request, validation, urls, retention=retention)
+            if failure is not None and not options["quiet"]:
+                click.echo(f"warning: {visible(failure)}", err=True)
     return EXIT_CODES[validation.valid]
 
 

@@ -64,6 +64,7 @@ async def _work(jobs: int, environ: Mapping[str, str], *, until_input_ends: bool
         stop_event,
     )
     from thoth.dependency_monkey.cli.places import service_indexes
+    from thoth.dependency_monkey.jobs.documents import Documents
     from thoth.dependency_monkey.jobs.process_executor import ProcessExecutor, ProcessLimits
     from thoth.dependency_monkey.jobs.retention import Retention
     from thoth.dependency_monkey.jobs.worker import Worker, WorkerLimits
@@ -95,6 +96,7 @@ async def _work(jobs: int, environ: Mapping[str, str], *, until_input_ends: bool
         logger.info("working", name=working.name, jobs=jobs)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(working.run())
+            tasks.create_task(Documents(graph).run(stop))
             tasks.create_task(Retention(graph, keeps_pages=settings.offline).run(stop))
             await stop.wait()
             logger.info("stopping")

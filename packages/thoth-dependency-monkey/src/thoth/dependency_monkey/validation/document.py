@@ -7,6 +7,7 @@ import secrets
 import socket
 import sys
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,8 @@ from thoth.dependency_monkey.validation.result import Validation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from thoth.storages.graph.validation_records import FinishedValidation
 
 LARGEST_DOCUMENT = 16 * 1024 * 1024
 """Bytes of an encoded document."""
@@ -56,13 +59,34 @@ def make_document(
     """Return the document of a validation that this process answered."""
     finished = datetime.now(UTC)
     document_id = f"validation-{finished:%y%m%d%H%M%S}-{secrets.token_hex(8)}"
-    metadata = DocumentMetadata(
+    metadata = _metadata(document_id, started, finished, arguments)
+    return Document(metadata, msgspec.structs.replace(validation, document_id=document_id))
+
+
+def metadata_of(validation: FinishedValidation) -> dict[str, Any]:
+    """Return the `metadata` of a finished validation's document, but for its id.
+
+    Host, system and Python are those of this process, which stores it.
+    """
+    try:
+        arguments = msgspec.json.decode(validation.request, type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        arguments = {}
+    started = validation.started_at or validation.created_at
+    metadata = _metadata("", started, validation.finished_at, arguments)
+    return msgspec.structs.asdict(metadata)
+
+
+def _metadata(
+    document_id: str, started: datetime, finished: datetime, arguments: Mapping[str, Any]
+) -> DocumentMetadata:
+    return DocumentMetadata(
         analyzer=_ANALYZER,
-        analyzer_version=version(_ANALYZER),
+        analyzer_version=_version(),
         arguments=dict(arguments),
         datetime=finished.isoformat(),
         timestamp=int(finished.timestamp()),
-        duration=int((finished - started).total_seconds()),
+        duration=max(0, int((finished - started).total_seconds())),
         document_id=document_id,
         hostname=socket.gethostname(),
         thoth_deployment_name=None,
@@ -70,7 +94,6 @@ def make_document(
         os_release=_os_release(),
         python=_python(),
     )
-    return Document(metadata, msgspec.structs.replace(validation, document_id=document_id))
 
 
 def encode_document(document: Document) -> bytes:
@@ -87,6 +110,12 @@ def decode_document(encoded: bytes) -> Document:
     return _DECODER.decode(encoded)
 
 
+@cache
+def _version() -> str:
+    return version(_ANALYZER)
+
+
+@cache
 def _os_release() -> dict[str, str]:
     try:
         found = platform.freedesktop_os_release()

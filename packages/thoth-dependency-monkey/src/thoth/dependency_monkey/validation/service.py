@@ -14,15 +14,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 from uuid import UUID, uuid4
 
-import msgspec
-
 from thoth.dependency_monkey.ecosystems.pypi.policy import Policy
 from thoth.dependency_monkey.errors import DependencyMonkeyError, Problem, RequestError
+from thoth.dependency_monkey.validation.keeping import finished_job
 from thoth.dependency_monkey.validation.question import PYPI, SUPPORTED_ECOSYSTEMS, Question
-from thoth.dependency_monkey.validation.raw_log import raw_log
-from thoth.dependency_monkey.validation.render.text import render_text
 from thoth.storages.exceptions import InvalidRecordError
-from thoth.storages.graph.validation_records import FinishedJob, NewValidation
+from thoth.storages.graph.validation_records import NewValidation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -31,7 +28,7 @@ if TYPE_CHECKING:
     from thoth.dependency_monkey.validation.request import ValidationRequest
     from thoth.dependency_monkey.validation.result import Validation
     from thoth.storages.graph.connections import Connection
-    from thoth.storages.graph.validation_records import ValidationRecord
+    from thoth.storages.graph.validation_records import FinishedJob, ValidationRecord
 
 T = TypeVar("T")
 Enqueue: TypeAlias = "Callable[[Connection, UUID], None]"
@@ -215,7 +212,7 @@ class ValidationService:
         )
         if answer is None:
             return self._store.accept(new, enqueue=self._enqueue)
-        return self._store.accept_finished(new, _finished(answer))
+        return self._store.accept_finished(new, finished_job(answer))
 
     @contextmanager
     def _admitted(self) -> Iterator[None]:
@@ -229,13 +226,3 @@ class ValidationService:
 
     async def _in_thread(self, call: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, call)
-
-
-def _finished(answer: Validation) -> FinishedJob:
-    return FinishedJob(
-        phase="failed" if answer.valid is None else "succeeded",
-        valid=answer.valid,
-        reason=answer.reason or "",
-        result=msgspec.json.encode(answer),
-        raw_log=raw_log(render_text(answer)),
-    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from packaging.markers import Marker
 from packaging.requirements import Requirement as PackagingRequirement
@@ -114,7 +114,6 @@ def accepted(text: str) -> StackSpecification | None:
 
 
 @given(st.lists(lines(), min_size=1, max_size=4), st.sampled_from(["\n", "\r\n", r"\n"]))
-@settings(max_examples=150)
 def test_canonical_text_reads_back_as_the_same_stack(texts: list[str], separator: str) -> None:
     stack = accepted(separator.join(texts))
     if stack is not None:
@@ -124,7 +123,6 @@ def test_canonical_text_reads_back_as_the_same_stack(texts: list[str], separator
 
 
 @given(lines(), st.lists(plain | locals_, max_size=5))
-@settings(max_examples=200)
 def test_a_requirement_means_what_packaging_reads(line: str, versions: list[str]) -> None:
     stack = accepted(line)
     if stack is None:
@@ -142,7 +140,6 @@ def test_a_requirement_means_what_packaging_reads(line: str, versions: list[str]
 
 
 @given(markers())
-@settings(max_examples=200)
 def test_an_accepted_marker_can_be_evaluated_on_every_target(text: str) -> None:
     stack = accepted(f"six; {text}")
     if stack is None:
@@ -185,13 +182,11 @@ def test_arbitrary_bytes_are_answered(text: bytes) -> None:
 
 
 @given(st.text(alphabet="ab1[]()<>=!~;,'\" \t.#\\n@/-$%{}*+_:vor", max_size=40))
-@settings(max_examples=800)
 def test_text_of_the_grammars_own_characters_is_answered(text: str) -> None:
     check_answer(text)
 
 
 @given(lines(), st.data())
-@settings(max_examples=200)
 def test_a_requirement_with_a_wound_is_answered(line: str, data: st.DataObject) -> None:
     start = data.draw(st.integers(0, len(line)))
     end = data.draw(st.integers(start, min(len(line), start + 3)))

@@ -75,7 +75,6 @@ parts = st.lists(
 
 
 @given(ids, parts, parts, parts)
-@settings(max_examples=200)
 def test_a_tag_set_is_as_good_as_its_best_tag(
     text: str, interpreter: str, abi: str, platform: str
 ) -> None:

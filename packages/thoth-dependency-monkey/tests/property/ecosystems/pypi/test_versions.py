@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
@@ -43,7 +43,6 @@ def clauses(draw: st.DrawFn) -> str:
     return operator + draw(versions(local=operator in ("==", "!=", "===")))
 
 
-@settings(max_examples=500, deadline=None)
 @given(st.lists(versions(), min_size=1, max_size=12), st.lists(clauses(), max_size=2))
 def test_a_mask_holds_just_the_versions_that_packaging_accepts(texts, parts) -> None:
     ordered = sorted(set(texts), key=Version)

@@ -6,7 +6,7 @@ import random
 from itertools import combinations, pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from thoth.dependency_monkey.validation.render.layout import NODE_HEIGHT, Drawing, lay_out
@@ -25,7 +25,6 @@ def drawn(graph) -> Drawing:
     return lay_out(dict(zip(NAMES, map(float, widths), strict=True)), pairs, roots)
 
 
-@settings(deadline=None)
 @given(graphs)
 def test_no_two_boxes_touch(graph):
     for one, other in combinations(drawn(graph).boxes.values(), 2):
@@ -34,7 +33,6 @@ def test_no_two_boxes_touch(graph):
         assert apart or left.left + left.width < right.left
 
 
-@settings(deadline=None)
 @given(graphs)
 def test_every_box_lies_within_the_drawing(graph):
     drawing = drawn(graph)
@@ -46,7 +44,6 @@ def test_every_box_lies_within_the_drawing(graph):
         assert box.middle + NODE_HEIGHT / 2 <= drawing.height + 1e-6
 
 
-@settings(deadline=None)
 @given(graphs)
 def test_every_edge_but_loops_goes_from_its_source_to_its_target(graph):
     drawing = drawn(graph)
@@ -60,7 +57,6 @@ def test_every_edge_but_loops_goes_from_its_source_to_its_target(graph):
             assert before.right < after.left
 
 
-@settings(deadline=None)
 @given(graphs)
 def test_edges_cross_columns_clear_of_every_box(graph):
     drawing = drawn(graph)
@@ -73,7 +69,6 @@ def test_edges_cross_columns_clear_of_every_box(graph):
                 assert beside or abs(span.middle - box.middle) >= NODE_HEIGHT / 2 + 2
 
 
-@settings(deadline=None)
 @given(graphs)
 def test_between_columns_there_are_no_boxes(graph):
     drawing = drawn(graph)
@@ -85,7 +80,6 @@ def test_between_columns_there_are_no_boxes(graph):
                     assert box.left + box.width <= before.right or box.left >= after.left
 
 
-@settings(deadline=None)
 @given(graphs)
 def test_the_drawing_depends_on_nothing_but_the_graph(graph):
     pairs, roots, widths = graph
@@ -93,7 +87,6 @@ def test_the_drawing_depends_on_nothing_but_the_graph(graph):
     assert drawn(graph) == drawn((shuffled, roots, widths))
 
 
-@settings(deadline=None)
 @given(st.sets(st.tuples(st.integers(0, 13), st.integers(0, 13)), max_size=40))
 def test_without_cycles_every_edge_runs_to_the_right(numbers):
     pairs = {(NAMES[min(pair)], NAMES[max(pair)]) for pair in numbers}

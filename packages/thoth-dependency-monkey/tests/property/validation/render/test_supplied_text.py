@@ -7,7 +7,7 @@ import tomllib
 from datetime import UTC, datetime
 from xml.etree import ElementTree as ET
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from thoth.dependency_monkey.validation.render.dot import render_dot
@@ -71,7 +71,6 @@ def validation_of(text: str) -> Validation:
     )  # fmt: skip
 
 
-@settings(deadline=None)
 @given(anything, st.sampled_from([Look(), Look(width=60), Look(encoding="ascii")]))
 def test_text_steers_no_terminal(text, look):
     rendered = render_text(validation_of(text), look)
@@ -79,14 +78,12 @@ def test_text_steers_no_terminal(text, look):
     rendered.encode(look.encoding)
 
 
-@settings(deadline=None)
 @given(anything)
 def test_svg_stays_well_formed(text):
     root = ET.fromstring(render_svg(graph_of(text)).encode())
     assert len(list(root.iter("{http://www.w3.org/2000/svg}text"))) == 3
 
 
-@settings(deadline=None)
 @given(anything)
 def test_dot_stays_four_statements_and_its_head(text):
     bare = re.sub(r'"(?:[^"\\]|\\.)*"', "T", render_dot(graph_of(text)))
@@ -94,7 +91,6 @@ def test_dot_stays_four_statements_and_its_head(text):
     assert "\\" not in bare
 
 
-@settings(deadline=None)
 @given(utf8, anything)
 def test_pylock_keeps_the_text_of_an_index_and_nothing_else_changes(path, target):
     url = f"https://own.example/{path}"
@@ -110,7 +106,6 @@ def test_pylock_keeps_the_text_of_an_index_and_nothing_else_changes(path, target
     }  # fmt: skip
 
 
-@settings(deadline=None)
 @given(utf8, anything)
 def test_requirements_gain_no_line(url, asker):
     wheel = LockedArtifact("six-1-py3-none-any.whl", url, "a" * 64, 1, "wheel")

@@ -20,6 +20,7 @@ NONE = "none"
 MAX_INTEGER_DIGITS = 18
 _OPTIONAL = frozenset({"Optional", "Union"})
 _SETS = frozenset({"frozenset", "FrozenSet", "AbstractSet", "Set", "set"})
+_MAPPINGS = frozenset({"Mapping"})
 _LISTS = frozenset({"Iterable", "Sequence", "list", "List", "Collection"})
 _TUPLES = frozenset({"tuple", "Tuple"})
 _CLASSES = frozenset({"type", "Type"})
@@ -167,6 +168,8 @@ def _compound(node: ast.Subscript, namespace: Mapping[str, object]) -> Kind:
         own = [part for part in parts if not _is_ellipsis(part)]
         kinds = [_kind(part, namespace) for part in own]
         return _many(kinds[0]) if len(own) < len(parts) else _tuple(kinds)
+    if name in _MAPPINGS and [_name(part) for part in parts[:-1]] == ["str"]:
+        return _mapping(parts[1], namespace)
     if name in _SETS and len(parts) == 1:
         return _set(parts[0], namespace)
     if name in _LISTS and len(parts) == 1:
@@ -277,6 +280,55 @@ def _many(kind: Kind) -> Kind:
         return [kind.parse(part) for part in text.split(",")] if text else []
 
     return Kind(f"{kind.metavar},...", parse)
+
+
+def _mapping(member: ast.expr, namespace: Mapping[str, object]) -> Kind:
+    """Read values by names: `NAME=VALUE,...`, or an object of JSON.
+
+    Where any value is taken, one that is JSON is that, anything else is a text.
+    """
+    kind = _JSON if _name(member) == "Any" else _kind(member, namespace)
+
+    def parse(text: str) -> object:
+        if text.startswith("{"):
+            return _object(text)
+        found: dict[str, object] = {}
+        for part in text.split(",") if text else []:
+            name, equals, value = part.partition("=")
+            if not equals:
+                raise ArgumentError(part, f"NAME={kind.metavar}, or an object of JSON")
+            found[_text(name)] = kind.parse(value)
+        return found
+
+    return Kind(f"NAME={kind.metavar},...", parse)
+
+
+def _object(text: str) -> object:
+    try:
+        return _decoded(text)
+    except ValueError:
+        raise ArgumentError(text, "an object of JSON") from None
+
+
+def _any(text: str) -> object:
+    try:
+        return _decoded(text)
+    except ValueError:
+        return _text(text)
+
+
+def _decoded(text: str) -> object:
+    """Return what JSON means. Raises ValueError."""
+    # Here, since other commands do without.
+    import msgspec
+
+    try:
+        return msgspec.json.decode(text)
+    except RecursionError as error:
+        raise ValueError(str(error)) from error
+
+
+_JSON = Kind("VALUE", _any)
 
 
 def _set(member: ast.expr, namespace: Mapping[str, object]) -> Kind:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import sys
-import traceback
-from pathlib import Path
 
 import click
 
+from thoth.storages.cli.border import EXIT_ERROR, run_within
 from thoth.storages.cli.drawing import generate_schema
 from thoth.storages.cli.escape import visible
 from thoth.storages.cli.query import query
@@ -19,7 +18,6 @@ from thoth.storages.cli.stats import stats
 from thoth.storages.cli.sync import sync
 from thoth.storages.exceptions import SchemaMismatchError, StoragesError
 
-EXIT_ERROR = 2
 _OFF = ("", "0", "false", "no", "off")
 
 _EPILOG = """\b
@@ -79,56 +77,16 @@ def run() -> int:
 
     Raises `KeyboardInterrupt` where the user stops it.
     """
-    _open_closed_streams()
-    try:
-        code = commands.main(standalone_mode=False)
-        sys.stdout.flush()
-    except click.exceptions.Abort:
-        raise KeyboardInterrupt from None
-    except click.ClickException as error:
-        error.show()
-        return EXIT_ERROR
-    except (BrokenPipeError, SystemExit):
-        # For a closed pipe click itself would end the process with 1, which says "differs" here.
-        # Whoever read our output has seen enough.
-        _drop_output()
-        return EXIT_ERROR
-    except Exception as error:  # noqa: BLE001 - the outermost border: no traceback for a user
-        return _report(error)
-    return code if isinstance(code, int) else 0
+    return run_within(commands, _report)
 
 
-def _open_closed_streams() -> None:
-    """Give whoever started us without a standard stream one that is empty, or takes everything."""
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:
-            stream = Path(os.devnull).open(mode, encoding="utf-8")  # noqa: SIM115 - stays open
-            setattr(sys, name, stream)
-
-
-def _drop_output() -> None:
-    """Send what is left of the output nowhere, lest the interpreter fail on it at its end."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _report(error: Exception) -> int:
-    """Write what went wrong on standard error, and return the exit code for it."""
+def _report(error: Exception) -> int | None:
+    if not isinstance(error, StoragesError):
+        return None
+    text = str(error)
     if isinstance(error, SchemaMismatchError):
-        click.echo(f"error: {visible(_with_command(str(error)))}", err=True)
-        return EXIT_ERROR
-    if isinstance(error, StoragesError):
-        lines = [visible(line) for line in str(error).splitlines()]
-        click.echo("error: " + "\n".join(lines), err=True)
-        return EXIT_ERROR
-    if isinstance(error, OSError):
-        click.echo(f"error: the system refused: {visible(str(error))}", err=True)
-        _drop_output()
-        return EXIT_ERROR
-    click.echo(f"internal error: {type(error).__name__}: {visible(str(error))}", err=True)
-    if os.environ.get("THOTH_DEBUG", "").lower() in ("1", "true", "yes", "on"):
-        traceback.print_exception(error)
-    else:
-        click.echo("Please report it; THOTH_DEBUG=1 shows where it happened.", err=True)
+        text = _with_command(text)
+    click.echo("error: " + "\n".join(visible(line) for line in text.splitlines()), err=True)
     return EXIT_ERROR
 
 

@@ -9,19 +9,10 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from thoth.storages.graph.connections import Connection
     from thoth.storages.graph.database import GraphDatabase
 
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 _KIB = 1024
-
-# Tables of all schemas that are not PostgreSQL's own, so that the queue's are seen too.
-_SIZES = """
-    SELECT nspname, relname, pg_table_size(pg_class.oid), pg_indexes_size(pg_class.oid)
-      FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
-     WHERE relkind = 'r' AND nspname <> 'information_schema' AND nspname NOT LIKE 'pg\\_%'
-     ORDER BY nspname <> 'public', nspname, relname
-"""
 
 
 @click.command()
@@ -45,51 +36,14 @@ def gather(graph: GraphDatabase) -> dict[str, Any]:
 
     Raises `SchemaMismatchError` or `NotFoundError` where the database has no tables of ours.
     """
-    import psycopg
-
-    from thoth.storages.exceptions import DatabaseRefusedError
-
     revision = graph.get_table_alembic_version_head()
-    with graph.migration_connection() as connection:
-        try:
-            tables = _tables(connection)
-            size = _value(connection, "SELECT pg_database_size(current_database())")
-            name = _value(connection, "SELECT current_database()")
-        except psycopg.Error as error:
-            raise DatabaseRefusedError("the chosen server", str(error), error.sqlstate) from error
     return {
-        "database": name,
-        "database_bytes": size,
+        "database": graph.get_database_name(),
+        "database_bytes": graph.get_database_size(),
         "schema_revision": revision,
-        "tables": tables,
+        "tables": graph.get_table_sizes(),
         "statistics": graph.stats(),
     }
-
-
-def _value(connection: Connection, query: str) -> Any:
-    row = connection.execute(query.encode()).fetchone()
-    return None if row is None else row[0]
-
-
-def _tables(connection: Connection) -> list[dict[str, Any]]:
-    from psycopg import sql
-
-    sizes = connection.execute(_SIZES).fetchall()
-    counts = sql.SQL(", ").join(
-        sql.SQL("(SELECT count(*) FROM {})").format(sql.Identifier(schema, table))
-        for schema, table, _, _ in sizes
-    )
-    rows = connection.execute(sql.SQL("SELECT {}").format(counts)).fetchone() or ()
-    return [
-        {
-            "schema": schema,
-            "table": table,
-            "rows": count,
-            "table_bytes": table_bytes,
-            "index_bytes": index_bytes,
-        }
-        for (schema, table, table_bytes, index_bytes), count in zip(sizes, rows, strict=True)
-    ]
 
 
 def _for_people(found: dict[str, Any]) -> str:
@@ -97,9 +51,7 @@ def _for_people(found: dict[str, Any]) -> str:
 
     rows = [
         [
-            table["table"]
-            if table["schema"] == "public"
-            else f"{table['schema']}.{table['table']}",
+            _name(table),
             f"{table['rows']:,}",
             readable(table["table_bytes"]),
             readable(table["index_bytes"]),

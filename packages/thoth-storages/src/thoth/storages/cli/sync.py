@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import sys
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
@@ -12,12 +13,14 @@ import click
 from thoth.storages.cli.escape import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
     from click._termui_impl import ProgressBar
 
     from thoth.storages.graph.database import GraphDatabase
+    from thoth.storages.settings import StoragesSettings
+    from thoth.storages.sync.metrics import SyncMetrics
     from thoth.storages.sync.run import SyncCounts
 
 DEFAULT_INTERVAL = 60.0
@@ -106,9 +109,11 @@ def sync(
     with existing_graph() as graph:
         # Where there are no tables this says so, even if there is nothing to sync.
         graph.get_table_alembic_version_head()
+        metrics = _metrics(graph.settings)
         while True:
             code = _run(
                 graph,
+                metrics,
                 document_ids=paths or document_ids or None,
                 is_local=bool(paths),
                 kinds=kinds or None,
@@ -133,7 +138,32 @@ def _progress_bar() -> ProgressBar[int]:
     )
 
 
-def _run(graph: GraphDatabase, **arguments: object) -> int:
+def _metrics(settings: StoragesSettings) -> SyncMetrics | None:
+    """Return what counts where there is a gateway for it."""
+    if settings.pushgateway_url is None:
+        return None
+    from thoth.storages.sync.metrics import SyncMetrics
+
+    return SyncMetrics()
+
+
+@contextmanager
+def _pushed(metrics: SyncMetrics | None, settings: StoragesSettings) -> Iterator[None]:
+    """Push metrics at the end of a run, stopped by an error or not; not where it is interrupted."""
+
+    def push() -> None:
+        if metrics is not None and settings.pushgateway_url is not None:
+            metrics.push(settings.pushgateway_url, deployment_name=settings.deployment_name)
+
+    try:
+        yield
+    except Exception:
+        push()
+        raise
+    push()
+
+
+def _run(graph: GraphDatabase, metrics: SyncMetrics | None, **arguments: object) -> int:
     """Sync once; write a summary, and return the exit code."""
     from thoth.storages.exceptions import (
         CorruptDocumentError,
@@ -151,7 +181,13 @@ def _run(graph: GraphDatabase, **arguments: object) -> int:
             bar.update(counts.processed)
 
         try:
-            counted = sync_documents(graph=graph, on_progress=progressed, **arguments)  # type: ignore[arg-type]
+            with _pushed(metrics, graph.settings):
+                counted = sync_documents(
+                    graph=graph,
+                    on_progress=progressed,
+                    metrics=metrics,
+                    **arguments,  # type: ignore[arg-type]
+                )
         except (
             CorruptDocumentError,
             DocumentTooLargeError,

@@ -193,7 +193,10 @@ class LocalBackend(ObjectBackend):
 
     def _raise(self, key: str | None, error: OSError, *, writing: bool) -> NoReturn:
         detail = error.strerror or type(error).__name__
-        if error.errno in _MISSING and key is not None and not writing:
+        is_missing = error.errno in _MISSING and key is not None and not writing
+        if is_missing and not self._folder.is_dir():
+            raise StoreUnreachableError(self.where, key, "the folder is gone") from error
+        if is_missing:
             raise NotFoundError(f"{key} in {self.where}") from error
         kind: type[DocumentStoreError] = StoreUnreachableError
         if error.errno in _FULL:

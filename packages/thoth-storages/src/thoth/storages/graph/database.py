@@ -24,6 +24,7 @@ from thoth.storages.exceptions import (
 from thoth.storages.graph.cache import AnswerCache
 from thoth.storages.graph.connections import Connection, ConnectionPool, Statistics
 from thoth.storages.graph.queries.administration import AdministrationQueries
+from thoth.storages.graph.queries.advisers import AdviserQueries
 from thoth.storages.graph.queries.artifact_metadata import ArtifactMetadataStore
 from thoth.storages.graph.queries.dependencies import DependencyQueries
 from thoth.storages.graph.queries.dependents import DependentQueries
@@ -33,13 +34,16 @@ from thoth.storages.graph.queries.inspections import InspectionQueries
 from thoth.storages.graph.queries.package_indexes import PackageIndexQueries
 from thoth.storages.graph.queries.packages import PackageQueries
 from thoth.storages.graph.queries.pages import PageStore
+from thoth.storages.graph.queries.provenance import ProvenanceQueries
 from thoth.storages.graph.queries.release_facts import ReleaseFactQueries
 from thoth.storages.graph.queries.releases import ReleaseStore
+from thoth.storages.graph.queries.revsolvers import RevSolverQueries
 from thoth.storages.graph.queries.rules import RuleQueries
 from thoth.storages.graph.queries.solved import SolvedQueries
 from thoth.storages.graph.queries.solvers import SolverQueries
 from thoth.storages.graph.queries.stacks import StackQueries
 from thoth.storages.graph.queries.transitive import TransitiveQueries
+from thoth.storages.graph.queries.validation_documents import ValidationDocumentQueue
 from thoth.storages.graph.queries.validations import ValidationStore
 from thoth.storages.graph.queries.vulnerabilities import VulnerabilityQueries
 from thoth.storages.graph.schema import script_revisions, table_revision
@@ -68,15 +72,18 @@ class GraphDatabase(
     StackQueries,
     InspectionQueries,
     IndicatorQueries,
+    AdviserQueries,
+    ProvenanceQueries,
+    RevSolverQueries,
     AdministrationQueries,
 ):
     """The knowledge graph in PostgreSQL; a context manager; safe for threads, not across a fork.
 
     `settings` default to those of the environment, read now. They choose the server; the log
-    (INFO) says which. `pages`, `artifact_metadata`, `releases` and `validations` keep facts; the
-    questions are those of the query families that this class is composed of. Every call may raise
-    the errors of `ConnectionPool.connection`; after `DatabaseUnreachableError` the next call
-    connects anew.
+    (INFO) says which. `pages`, `artifact_metadata`, `releases` and `validations` keep facts;
+    `validation_documents` knows which documents are to be stored or removed. The questions are
+    those of the query families that this class is composed of. Every call may raise the errors of
+    `ConnectionPool.connection`; after `DatabaseUnreachableError` the next call connects anew.
     """
 
     def __init__(self, settings: StoragesSettings | None = None) -> None:
@@ -90,6 +97,7 @@ class GraphDatabase(
         self.artifact_metadata = ArtifactMetadataStore(self._connection)
         self.releases = ReleaseStore(self._connection, self._cache)
         self.validations = ValidationStore(self._connection)
+        self.validation_documents = ValidationDocumentQueue(self._connection)
 
     def connect(self) -> None:
         """Connect, starting the embedded server where that is meant and it does not run.

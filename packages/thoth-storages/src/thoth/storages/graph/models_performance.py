@@ -32,9 +32,10 @@ class PerformanceIndicatorBase:
         ForeignKey("inspection_result.id", ondelete="CASCADE"),
         primary_key=True,
         autoincrement=False,
+        sort_order=-3,
     )
-    overall_score: Mapped[float | None]
-    component: Mapped[str] = mapped_column(Text(collation="C"))
+    overall_score: Mapped[float | None] = mapped_column(sort_order=-2)
+    component: Mapped[str] = mapped_column(Text(collation="C"), sort_order=-1)
 
 
 class PerformanceIndicator(PerformanceIndicatorBase, Base):
@@ -44,6 +45,16 @@ class PerformanceIndicator(PerformanceIndicatorBase, Base):
     """
 
     __tablename__ = "performance_indicator"
+    __table_args__ = (
+        Index(None, "component"),
+        Index(None, "name", "component"),
+        Index(
+            None,
+            "parameters",
+            postgresql_using="gin",
+            postgresql_ops={"parameters": "jsonb_path_ops"},
+        ),
+    )
 
     name: Mapped[str] = mapped_column(Text(collation="C"))
     parameters: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))

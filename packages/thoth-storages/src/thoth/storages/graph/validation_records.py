@@ -102,3 +102,32 @@ class ValidationRecord(msgspec.Struct, frozen=True):
     expires_at: datetime
     job_id: UUID
     result_digest: bytes | None
+
+
+class FinishedValidation(msgspec.Struct, frozen=True):
+    """All that is kept of a validation whose job is finished, but for the answer itself.
+
+    `job_created_at`, `started_at` (when the last attempt began), `finished_at`, `crashes`,
+    `interruptions` and `worker` are of the job, which several validations may share.
+    """
+
+    id: UUID
+    ecosystem: str
+    stack_specification: str
+    request: bytes
+    created_at: datetime
+    expires_at: datetime
+    job_id: UUID
+    question: bytes
+    phase: Literal["succeeded", "failed"]
+    valid: bool | None
+    reason: str
+    raw_log: str
+    attempt: int
+    crashes: int
+    interruptions: int
+    worker: str | None
+    job_created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime
+    result_digest: bytes | None

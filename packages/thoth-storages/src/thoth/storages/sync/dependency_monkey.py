@@ -5,51 +5,36 @@ none): so many repetitions are pending until each has its row in `inspection_res
 inspection's own document says, once that is synced, is never changed by the report.
 """
 
-# ruff: noqa: S608 - statements are made of constants of ours; values are their parameters
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
-from thoth.storages.exceptions import InvalidRecordError
 from thoth.storages.graph.queries.environments import record_hardware, record_software
-from thoth.storages.graph.queries.transactions import in_transaction
-from thoth.storages.sync.document_parts import Invalid
-from thoth.storages.sync.inspection import SOFTWARE_STACK_TYPE
-from thoth.storages.sync.stacks import record_requirements, record_stacks
+from thoth.storages.sync.runs import PRODUCT_COLUMNS, NumberedRows, RunTable, write_document
+from thoth.storages.sync.stacks import INSPECTED, record_requirements, record_stacks
 
 if TYPE_CHECKING:
     from thoth.storages.graph.connections import Connection
     from thoth.storages.sync.dependency_monkey_documents import DependencyMonkeyFacts
 
-_COLUMNS = {
-    "stack_requirements_id": "int",
-    "software_environment_id": "int",
-    "count": "int",
-    "skipped": "int",
-    "duration": "int",
-    "seed": "int8",
-    "error": "bool",
-    "created_at": "timestamptz",
-    "analyzer_version": "text",
-    "decision_type": "text",
-    "predictor": "text",
-    "error_message": "text",
-    "parameters": "jsonb",
-}
-_VALUES = ", ".join(f"%({name})s::{kind}" for name, kind in _COLUMNS.items())
-_ADD = """
-    INSERT INTO dependency_monkey_run (document_id, error) VALUES (%(document_id)s, %(error)s)
-    ON CONFLICT DO NOTHING RETURNING id
-"""
-_LOCK = """
-    SELECT id FROM dependency_monkey_run WHERE document_id = %(document_id)s FOR NO KEY UPDATE
-"""
-_CHANGE = f"""
-    UPDATE dependency_monkey_run SET ({", ".join(_COLUMNS)}) = ({_VALUES})
-     WHERE id = %(run)s AND ({", ".join(_COLUMNS)}) IS DISTINCT FROM ({_VALUES})
-"""
+_RUNS = RunTable(
+    "dependency_monkey_run",
+    {
+        "stack_requirements_id": "int",
+        "software_environment_id": "int",
+        "count": "int",
+        "skipped": "int",
+        "duration": "int",
+        "seed": "int8",
+        "error": "bool",
+        "created_at": "timestamptz",
+        "analyzer_version": "text",
+        "decision_type": "text",
+        "predictor": "text",
+        "error_message": "text",
+        "parameters": "jsonb",
+    },
+)
 # An inspection whose own document was synced has a specification, and is left as it is.
 _ADD_INSPECTIONS = """
     INSERT INTO inspection AS stored
@@ -88,26 +73,11 @@ _ADD_INSPECTIONS = """
 _FIND_INSPECTIONS = """
     SELECT document_id, id FROM inspection WHERE document_id = ANY(%(inspections)s)
 """
-_DELETE_OTHER_RESPONSES = """
-    DELETE FROM dependency_monkey_response
-     WHERE dependency_monkey_run_id = %(run)s AND number >= %(count)s
-"""
-_ADD_RESPONSES = """
-    INSERT INTO dependency_monkey_response AS stored
-           (dependency_monkey_run_id, number, inspection_id, software_stack_id, score,
-            justification)
-    SELECT %(run)s, number, inspection, stack, score, justification
-      FROM jsonb_to_recordset(%(rows)s::jsonb)
-           AS new (number int, inspection int, stack int, score float8, justification jsonb)
-     ORDER BY number
-    ON CONFLICT (dependency_monkey_run_id, number) DO UPDATE
-       SET inspection_id = excluded.inspection_id, software_stack_id = excluded.software_stack_id,
-           score = excluded.score, justification = excluded.justification
-     WHERE (stored.inspection_id, stored.software_stack_id, stored.score, stored.justification)
-           IS DISTINCT FROM
-           (excluded.inspection_id, excluded.software_stack_id, excluded.score,
-            excluded.justification)
-"""
+_RESPONSES = NumberedRows(
+    "dependency_monkey_response",
+    {"inspection_id": "int", **PRODUCT_COLUMNS},
+    run="dependency_monkey_run_id",
+)
 
 
 def sync_dependency_monkey_facts(
@@ -120,30 +90,20 @@ def sync_dependency_monkey_facts(
     named stays. Safe for any number of parallel writers. Raises `InvalidDocumentError` for what
     cannot be stored.
     """
-    try:
-        synced: bool = in_transaction(connection, lambda: _write(connection, facts, force=force))
-    except InvalidRecordError as error:
-        problem = f"has a stack whose {error.field} {error.problem}"
-        raise Invalid(facts.document_id)("result.report.responses", problem) from error
-    return synced
+    return write_document(
+        connection,
+        facts.document_id,
+        lambda: _write(connection, facts, force=force),
+        path="result.report.responses",
+    )
 
 
 def _write(connection: Connection, facts: DependencyMonkeyFacts, *, force: bool) -> bool:
-    named = {"document_id": facts.document_id, "error": facts.columns["error"]}
-    row = connection.execute(_ADD, named).fetchone()
-    if row is None:
-        row = connection.execute(_LOCK, named).fetchone()
-        if not force:
-            return False
-    assert row is not None  # noqa: S101 - it has just been added, or it is locked
-    run = row[0]
-    stacks = record_stacks(
-        connection,
-        [response.stack for response in facts.responses if response.stack is not None],
-        software_stack_type=SOFTWARE_STACK_TYPE,
-    )
-    given = iter(stacks)
-    stack_ids = [None if each.stack is None else next(given) for each in facts.responses]
+    run = _RUNS.begin(connection, facts.document_id, facts.columns, force=force)
+    if run is None:
+        return False
+    wanted = [(response.product.stack, INSPECTED) for response in facts.responses]
+    stack_ids = record_stacks(connection, wanted)
     requirements = record_requirements(
         connection, [] if facts.requirements is None else [facts.requirements]
     )
@@ -152,27 +112,19 @@ def _write(connection: Connection, facts: DependencyMonkeyFacts, *, force: bool)
     )
     columns = {
         **facts.columns,
-        "run": run,
         "stack_requirements_id": next(iter(requirements.values()), None),
         "software_environment_id": next(iter(environments.values()), None),
     }
-    connection.execute(_CHANGE, columns)
+    _RUNS.change(connection, run, columns)
     inspections = _add_inspections(connection, facts, stack_ids)
     rows = [
         {
-            "number": number,
-            "inspection": None
-            if response.inspection_id is None
-            else inspections[response.inspection_id],
-            "stack": stack,
-            "score": response.score,
-            "justification": msgspec.Raw(response.justification.encode()),
+            "inspection_id": response.inspection_id and inspections[response.inspection_id],
+            **response.product.columns(stack),
         }
-        for number, (response, stack) in enumerate(zip(facts.responses, stack_ids, strict=True))
+        for response, stack in zip(facts.responses, stack_ids, strict=True)
     ]
-    written = {"run": run, "count": len(rows), "rows": msgspec.json.encode(rows).decode()}
-    connection.execute(_DELETE_OTHER_RESPONSES, written)
-    connection.execute(_ADD_RESPONSES, written)
+    _RESPONSES.write(connection, run, rows)
     return True
 
 

@@ -11,17 +11,16 @@ from thoth.storages.sync.core_metadata import shown
 from thoth.storages.sync.document_parts import Invalid
 from thoth.storages.sync.documents import checked_document_id, read_document
 from thoth.storages.sync.inspection_documents import InspectionRecord, read_specification
+from thoth.storages.sync.run_documents import label
 from thoth.storages.sync.stack_documents import (
+    Product,
+    ProductEntry,
     Project,
     Requirements,
-    Stack,
     read_environment,
+    read_product,
     read_requirements,
-    read_stack,
 )
-
-MAX_LABEL_CHARACTERS = 512
-"""Names of predictors, versions and the like are shortened to so many characters."""
 
 
 class Parameters(msgspec.Struct, frozen=True):
@@ -35,18 +34,10 @@ class Parameters(msgspec.Struct, frozen=True):
     predictor: str | None = None
 
 
-class Product(msgspec.Struct, frozen=True):
-    """A stack that was generated."""
-
-    project: Project | None = None
-    score: float | None = None
-    justification: Any = None
-
-
 class ResponseEntry(msgspec.Struct, frozen=True):
     """A stack and the inspection that it became; the latter is null where none was asked for."""
 
-    product: Product
+    product: ProductEntry
     response: str | None = None
 
 
@@ -70,9 +61,7 @@ class Response(msgspec.Struct, frozen=True):
     """A stack that a run generated, and the id of the inspection that it became."""
 
     inspection_id: str | None
-    stack: Stack | None
-    score: float | None
-    justification: str
+    product: Product
 
 
 class DependencyMonkeyFacts(msgspec.Struct, frozen=True):
@@ -108,9 +97,9 @@ def read_dependency_monkey_document(
         "seed": invalid.number(parameters.seed, f"{path}.seed", bits=63),
         "error": document.result.error,
         "created_at": document.created_at,
-        "analyzer_version": _label(document.metadata.analyzer_version),
-        "decision_type": _label(parameters.decision_type),
-        "predictor": _label(parameters.predictor),
+        "analyzer_version": label(document.metadata.analyzer_version),
+        "decision_type": label(parameters.decision_type),
+        "predictor": label(parameters.predictor),
         "error_message": shown(document.result.error_msg),
         "parameters": invalid.json(kept, path),
     }
@@ -134,15 +123,4 @@ def read_dependency_monkey_document(
 def _response(entry: ResponseEntry, path: str, invalid: Invalid) -> Response:
     if entry.response is not None:
         checked_document_id(entry.response, f"{path}.response", owner=invalid.document_id)
-    product = entry.product
-    justification = [] if product.justification is None else product.justification
-    return Response(
-        inspection_id=entry.response,
-        stack=read_stack(product.project or Project(), f"{path}.product.project", invalid),
-        score=product.score,
-        justification=invalid.json(justification, f"{path}.product.justification"),
-    )
-
-
-def _label(text: str | None) -> str | None:
-    return shown(text, most=MAX_LABEL_CHARACTERS)
+    return Response(entry.response, read_product(entry.product, f"{path}.product", invalid))

@@ -12,15 +12,30 @@ from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Protocol
 
 from thoth.storages.documents.inspections import InspectionsStore
-from thoth.storages.documents.results import DependencyMonkeyReportsStore, SolverResultsStore
+from thoth.storages.documents.results import (
+    AdvisersResultsStore,
+    DependencyMonkeyReportsStore,
+    ProvenanceResultsStore,
+    RevSolverResultsStore,
+    SolverResultsStore,
+    ValidationResultsStore,
+)
 from thoth.storages.exceptions import InvalidArgumentError
+from thoth.storages.sync.adviser import sync_adviser_facts
+from thoth.storages.sync.adviser_documents import read_adviser_document
 from thoth.storages.sync.dependency_monkey import sync_dependency_monkey_facts
 from thoth.storages.sync.dependency_monkey_documents import read_dependency_monkey_document
 from thoth.storages.sync.inspection import sync_inspection_facts
 from thoth.storages.sync.inspection_documents import read_inspection_document
 from thoth.storages.sync.inspection_parts import retrieve_inspections
+from thoth.storages.sync.provenance import sync_provenance_facts
+from thoth.storages.sync.provenance_documents import read_provenance_document
+from thoth.storages.sync.revsolver import sync_revsolver_facts
+from thoth.storages.sync.revsolver_documents import read_revsolver_document
 from thoth.storages.sync.solver import sync_several_solver_facts, sync_solver_facts
 from thoth.storages.sync.solver_documents import read_solver_document
+from thoth.storages.sync.validation import SYNCED_VALIDATIONS, sync_validation_facts
+from thoth.storages.sync.validation_documents import read_validation_document
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -82,9 +97,7 @@ class Handler:
 _SYNCED_SOLVER_RESULTS = """
     SELECT document_id FROM solver_result WHERE document_id = ANY(%(document_ids)s)
 """
-_SYNCED_RUNS = """
-    SELECT document_id FROM dependency_monkey_run WHERE document_id = ANY(%(document_ids)s)
-"""
+_SYNCED_RUNS = "SELECT document_id FROM {} WHERE document_id = ANY(%(document_ids)s)"
 # One with pending repetitions is looked at again: they may have ended since.
 _SYNCED_INSPECTIONS = """
     SELECT document_id FROM inspection
@@ -103,7 +116,7 @@ HANDLERS_MAPPING: dict[str, Handler] = {
     ),
     "dependency": Handler(
         DependencyMonkeyReportsStore,
-        _SYNCED_RUNS,
+        _SYNCED_RUNS.format("dependency_monkey_run"),
         read_dependency_monkey_document,
         sync_dependency_monkey_facts,
     ),
@@ -113,6 +126,30 @@ HANDLERS_MAPPING: dict[str, Handler] = {
         read_inspection_document,
         sync_inspection_facts,
         retrieve_inspections,
+    ),
+    "validation": Handler(
+        ValidationResultsStore,
+        SYNCED_VALIDATIONS,
+        read_validation_document,
+        sync_validation_facts,
+    ),
+    "adviser": Handler(
+        AdvisersResultsStore,
+        _SYNCED_RUNS.format("adviser_run"),
+        read_adviser_document,
+        sync_adviser_facts,
+    ),
+    "provenance": Handler(
+        ProvenanceResultsStore,
+        _SYNCED_RUNS.format("provenance_run"),
+        read_provenance_document,
+        sync_provenance_facts,
+    ),
+    "revsolver": Handler(
+        RevSolverResultsStore,
+        _SYNCED_RUNS.format("revsolver_run"),
+        read_revsolver_document,
+        sync_revsolver_facts,
     ),
 }
 """Handlers by what the ids of their documents begin with, before a dash."""

@@ -11,21 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from thoth.storages.exceptions import InvalidRecordError
 from thoth.storages.graph.queries.environments import record_hardware, record_software
-from thoth.storages.graph.queries.transactions import in_transaction
-from thoth.storages.sync.document_parts import Invalid
 from thoth.storages.sync.indicators import record_indicators
-from thoth.storages.sync.stacks import record_stacks
+from thoth.storages.sync.runs import write_document
+from thoth.storages.sync.stacks import INSPECTED, record_stacks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from thoth.storages.graph.connections import Connection
     from thoth.storages.sync.inspection_documents import InspectionFacts, Repetition
-
-SOFTWARE_STACK_TYPE = "INSPECTION"
-"""The type of the stacks of inspections."""
 
 _ADD = """
     INSERT INTO inspection (document_id) VALUES (%(document_id)s) ON CONFLICT DO NOTHING
@@ -86,12 +81,12 @@ def sync_inspection_facts(
     Other repetitions are left alone. Safe for any number of parallel writers. Raises
     `InvalidDocumentError` for what cannot be stored.
     """
-    try:
-        synced: bool = in_transaction(connection, lambda: _write(connection, facts, force=force))
-    except InvalidRecordError as error:
-        problem = f"has a stack whose {error.field} {error.problem}"
-        raise Invalid(facts.document_id)("specification.python", problem) from error
-    return synced
+    return write_document(
+        connection,
+        facts.document_id,
+        lambda: _write(connection, facts, force=force),
+        path="specification.python",
+    )
 
 
 def _write(connection: Connection, facts: InspectionFacts, *, force: bool) -> bool:
@@ -106,11 +101,7 @@ def _write(connection: Connection, facts: InspectionFacts, *, force: bool) -> bo
     if is_synced and numbers <= set(known) and not force:
         return False
     record = facts.record
-    stacks = record_stacks(
-        connection,
-        [record.stack] if record.stack else [],
-        software_stack_type=SOFTWARE_STACK_TYPE,
-    )
+    (stack,) = record_stacks(connection, [(record.stack, INSPECTED)])
     hardware = record_hardware(
         connection,
         [
@@ -128,7 +119,7 @@ def _write(connection: Connection, facts: InspectionFacts, *, force: bool) -> bo
     columns = {
         **record.columns,
         "inspection": inspection,
-        "software_stack_id": stacks[0] if stacks else None,
+        "software_stack_id": stack,
         "build_hardware_environment_id": None if build is None else hardware[build.digest],
         "run_hardware_environment_id": None if run is None else hardware[run.digest],
     }

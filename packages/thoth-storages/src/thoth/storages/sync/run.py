@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import random
+import time
 from collections import defaultdict
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from itertools import islice
 from pathlib import PurePath
 from typing import TYPE_CHECKING, NamedTuple
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from thoth.storages.settings import StoragesSettings
     from thoth.storages.sync.handlers import Handler
+    from thoth.storages.sync.metrics import SyncMetrics
 
 MAX_JOBS = 64
 """At most so many processes sync at once."""
@@ -58,6 +60,7 @@ def sync_documents(
     jobs: int = 1,
     settings: StoragesSettings | None = None,
     on_progress: Callable[[str, SyncCounts], None] | None = None,
+    metrics: SyncMetrics | None = None,
 ) -> dict[str, SyncCounts]:
     """Sync documents into the graph; return what became of those of each kind that was looked at.
 
@@ -73,12 +76,14 @@ def sync_documents(
 
     `graph` is connected; by default one is for this call. `settings` say where documents are
     (default: those of the graph). `jobs` is how many processes work. `on_progress` is called with a
-    kind and what was counted since. Several runs may sync the same documents at once.
+    kind and what was counted since; `metrics` count the run, of all its processes. Several runs may
+    sync the same documents at once.
 
     Raises `InvalidArgumentError` (a `ValueError`) for an unknown prefix and other arguments; of a
     document `InvalidDocumentError`, `CorruptDocumentError`, `DocumentTooLargeError`,
-    `UnexpectedKeyError`, `NotFoundError`; with or without `graceful` `SyncWorkerError` and what
-    says that the store or the graph is away.
+    `UnexpectedKeyError`, `NotFoundError`, `SyncWorkerError` (with several jobs: it ended the
+    process of a worker); with or without `graceful` what says that the store or the graph is away,
+    and `SyncWorkerError` of a worker that cannot begin.
     """
     if isinstance(document_ids, str):
         raise InvalidArgumentError("document_ids", document_ids, "must be several ids")
@@ -90,6 +95,7 @@ def sync_documents(
         raise InvalidArgumentError("document_ids", "ids", "must be None with kinds or since")
     handlers = _chosen(known_handlers(), kinds)
     with ExitStack() as stack:
+        stack.enter_context(nullcontext() if metrics is None else metrics.run(handlers))
         if graph is None:
             graph = stack.enter_context(GraphDatabase(settings))
         task = Task(
@@ -100,7 +106,7 @@ def sync_documents(
             graceful=graceful,
             is_listed=document_ids is None,
         )
-        run = _Run(graph, task, jobs, on_progress)
+        run = _Run(graph, task, jobs, on_progress, metrics)
         try:
             if document_ids is None:
                 return run.sync(run.listed(kind, since) for kind in handlers)
@@ -129,10 +135,12 @@ class _Run:
         task: Task,
         jobs: int,
         on_progress: Callable[[str, SyncCounts], None] | None,
+        metrics: SyncMetrics | None,
     ) -> None:
         self._task = task
         self._jobs = jobs
         self._on_progress = on_progress
+        self._metrics = metrics
         self._counts: dict[str, SyncCounts] = {}
         self._syncing = Syncing(
             graph, task.settings, task.handlers, force=task.force, is_listed=task.is_listed
@@ -206,14 +214,19 @@ class _Run:
     def _without_synced(self, kind: str, documents: list[Named]) -> list[Named]:
         if self._task.force:
             return documents
+        began = time.monotonic()
         synced = self._syncing.synced(kind, [each.document_id for each in documents])
         wanted = [each for each in documents if each.document_id not in synced]
         skipped = len(documents) - len(wanted)
         if skipped:
+            if self._metrics is not None:
+                self._metrics.count_many(kind, SKIPPED, skipped, time.monotonic() - began)
             self._add(kind, SyncCounts(skipped, 0, skipped, 0))
         return wanted
 
     def _count(self, outcome: Outcome) -> None:
+        if self._metrics is not None:
+            self._metrics.count(outcome.kind, outcome.outcome, outcome.seconds)
         if outcome.error is not None:
             if not self._task.graceful:
                 raise outcome.error

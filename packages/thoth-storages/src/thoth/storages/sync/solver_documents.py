@@ -313,16 +313,9 @@ class _Reader:
         for number, dependency in enumerate(entry.dependencies):
             path = (*place, "dependencies", number)
             self._name(dependency.package_name, path)
-            extra = dependency.extra
-            text = requirement_text(
-                dependency.package_name,
-                tuple(dependency.extras or ()),
-                dependency.specifier or dependency.required_version or "",
-                dependency.marker or "",
-                (extra,) if isinstance(extra, str) else tuple(extra or ()),
-            )
+            text = declared_requirement(dependency)
             if text is None:
-                key, problem = _requirement_problem(dependency)
+                key, problem = requirement_problem(dependency)
                 raise self._invalid((*path, key), problem)
             texts.append(text)
         return tuple(texts)
@@ -397,7 +390,19 @@ def requirement_text(
     return f"{name.strip()}{requested}{specifier}{ending}"
 
 
-def _requirement_problem(entry: DependencyEntry) -> tuple[str, str]:
+def declared_requirement(entry: DependencyEntry) -> str | None:
+    """Return the requirement of an entry, None where `requirement_problem` says what is wrong."""
+    extra = entry.extra
+    return requirement_text(
+        entry.package_name,
+        tuple(entry.extras or ()),
+        entry.specifier or entry.required_version or "",
+        entry.marker or "",
+        (extra,) if isinstance(extra, str) else tuple(extra or ()),
+    )
+
+
+def requirement_problem(entry: DependencyEntry) -> tuple[str, str]:
     """Return the key of the part that `requirement_text` refused, and what is wrong with it."""
     if not all(_NAME.fullmatch(extra) for extra in entry.extras or ()):
         return "extras", "has what is not the name of an extra (PEP 508)"

@@ -12,17 +12,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 
-from thoth.storages.exceptions import InvalidRecordError
 from thoth.storages.graph import json_values
 from thoth.storages.graph.queries.environments import SoftwareKey
-from thoth.storages.graph.queries.values import storable_text
 from thoth.storages.graph.release_records import ArtifactRecord, ReleaseRecord
-from thoth.storages.graph.versions import (
-    normalize_index_url,
-    normalize_os,
-    normalize_package_name,
-    normalize_version,
-)
+from thoth.storages.graph.versions import normalize_os
+from thoth.storages.sync.document_parts import MAX_NAME_CHARACTERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,10 +26,6 @@ if TYPE_CHECKING:
 ReleaseName: TypeAlias = tuple[str, str, str | None]
 """Name, version and index URL of a release, normalised."""
 
-MAX_NAME_CHARACTERS = 512
-"""A package's name, a version, a URL and the name of an environment may have so many characters."""
-
-_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?", re.ASCII)
 _PIN = re.compile(r"\s*(?:===?)?\s*([^\s,;*<>=!~]+)\s*")
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)
 _USER_INFO = re.compile(r"://[^/@\s]*@")
@@ -71,6 +61,56 @@ class Stack(msgspec.Struct, frozen=True):
     requirements: Requirements | None
     lock: Lock | None
     environment: SoftwareKey | None
+
+
+class GivenStack(msgspec.Struct, frozen=True):
+    """The stack that a run was given, and the environment that it is for, if only one is known."""
+
+    stack: Stack | None
+    environment: SoftwareKey | None
+
+
+class ProductEntry(msgspec.Struct, frozen=True):
+    """A stack that a run made, as documents have it."""
+
+    project: Project | None = None
+    score: float | None = None
+    justification: Any = None
+
+
+class Product(msgspec.Struct, frozen=True):
+    """A stack that a run made; `justification` is JSON."""
+
+    stack: Stack | None
+    score: float | None
+    justification: str
+
+    def columns(self, stack_id: int | None) -> dict[str, object]:
+        """Return the columns of its row, as they are sent; `stack_id` is that of its stack."""
+        return {
+            "software_stack_id": stack_id,
+            "score": self.score,
+            "justification": msgspec.Raw(self.justification.encode()),
+        }
+
+
+def read_product(entry: ProductEntry, path: str, invalid: Invalid) -> Product:
+    """Return a stack that a run made, which lies at a path. Raises `InvalidDocumentError`."""
+    justification = [] if entry.justification is None else entry.justification
+    return Product(
+        stack=read_stack(entry.project or Project(), f"{path}.project", invalid),
+        score=entry.score,
+        justification=invalid.json(justification, f"{path}.justification"),
+    )
+
+
+def read_given_stack(project: Project, path: str, invalid: Invalid) -> GivenStack:
+    """Return the stack that a run was given at a path. Raises `InvalidDocumentError`."""
+    stack = read_stack(project, path, invalid)
+    if stack is not None:
+        return GivenStack(stack, stack.environment)
+    where = f"{path}.runtime_environment"
+    return GivenStack(None, read_environment(project.runtime_environment, where, invalid))
 
 
 def read_stack(project: Project, path: str, invalid: Invalid) -> Stack | None:
@@ -115,7 +155,7 @@ def read_requirements(
     for section in ("packages", "dev-packages"):
         entries = _object(pipfile, section, path, invalid)
         packages = {
-            _name(name, f"{path}.{section}", invalid): _requirement(
+            invalid.package_name(name, f"{path}.{section}.{name[:100]}"): _requirement(
                 entry, f"{path}.{section}.{name}", invalid
             )
             for name, entry in entries.items()
@@ -141,7 +181,7 @@ def _requirement(entry: Any, path: str, invalid: Invalid) -> Any:
     if not isinstance(entry, dict):
         raise invalid(path, "is neither a version specifier nor an object")
     found = {
-        name: _USER_INFO.sub("://", value) if isinstance(value, str) else value
+        name: without_user_info(value) if isinstance(value, str) else value
         for name, value in entry.items()
         if value is not None
     }
@@ -152,6 +192,11 @@ def _requirement(entry: Any, path: str, invalid: Invalid) -> Any:
     if isinstance(version, str):
         found["version"] = "".join(version.split()) or "*"
     return found
+
+
+def without_user_info(text: str) -> str:
+    """Return a text with the user info left out of the URLs in it: it may be a password."""
+    return _USER_INFO.sub("://", text)
 
 
 # --- locks ---------------------------------------------------------------------------------------
@@ -173,7 +218,7 @@ def read_lock(project: Project, path: str, invalid: Invalid) -> Lock | None:
     for section in ("default", "develop"):
         for name, entry in _object(locked, section, where, invalid).items():
             place = f"{where}.{section}.{name}"
-            package = _name(name, f"{where}.{section}", invalid)
+            package = invalid.package_name(name, f"{where}.{section}.{name[:100]}")
             if isinstance(entry, str):
                 entry = {"version": entry}
             if not isinstance(entry, dict):
@@ -188,10 +233,25 @@ def read_lock(project: Project, path: str, invalid: Invalid) -> Lock | None:
             )
             found = _hashes(entry, place, invalid)
             hashes[release] = tuple(sorted({*hashes.get(release, ()), *found}))
+    return make_lock(hashes, where, invalid, others=others)
+
+
+def make_lock(
+    hashes: dict[ReleaseName, tuple[bytes, ...]],
+    path: str,
+    invalid: Invalid,
+    *,
+    others: Mapping[str, Any] | None = None,
+) -> Lock | None:
+    """Return the lock of releases, given with their hashes, None where it locks nothing.
+
+    `others` are packages that are locked but no releases of an index. `path` is where the lock
+    lies. Raises `InvalidDocumentError`.
+    """
     if not hashes and not others:
         return None
     releases = sorted(hashes, key=lambda release: (*release[:2], release[2] or ""))
-    text = invalid.json({"releases": releases, **({"others": others} if others else {})}, where)
+    text = invalid.json({"releases": releases, **({"others": others} if others else {})}, path)
     return Lock(json_values.digest(text), tuple(releases), hashes)
 
 
@@ -199,7 +259,7 @@ def _version(text: Any, path: str, invalid: Invalid) -> str:
     found = _PIN.fullmatch(text) if isinstance(text, str) else None
     if found is None or len(found[1]) > MAX_NAME_CHARACTERS:
         raise invalid(path, "is not one version, such as ==1.0")
-    return normalize_version(_label(found[1], path, invalid))
+    return invalid.version(found[1], path)
 
 
 def _index(name: Any, sources: Mapping[str, str], path: str, invalid: Invalid) -> str | None:
@@ -211,7 +271,7 @@ def _index(name: Any, sources: Mapping[str, str], path: str, invalid: Invalid) -
     if name in sources:
         return sources[name]
     if "://" in name:
-        return _url(name, path, invalid)
+        return invalid.index_url(name, path)
     raise invalid(path, "names no source")
 
 
@@ -266,7 +326,7 @@ def _word(value: Any, path: str, invalid: Invalid) -> str:
         return ""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise invalid(path, "is not a text")
-    return _label(str(value).strip(), path, invalid)
+    return invalid.text(str(value).strip(), path)
 
 
 # --- parts ---------------------------------------------------------------------------------------
@@ -295,27 +355,7 @@ def _sources(
         place = f"{path}.{key}[{number}]"
         if not isinstance(entry, dict) or not isinstance(entry.get("url"), str):
             raise invalid(f"{place}.url", "is missing or not a text")
-        url = _url(entry["url"], f"{place}.url", invalid)
+        url = invalid.index_url(entry["url"], f"{place}.url")
         name = entry.get("name")
         sources[name if isinstance(name, str) else url] = url
     return sources
-
-
-def _url(text: str, path: str, invalid: Invalid) -> str:
-    try:
-        return _label(normalize_index_url(text) or "", path, invalid)
-    except InvalidRecordError as error:
-        raise invalid(path, error.problem) from error
-
-
-def _name(text: str, path: str, invalid: Invalid) -> str:
-    if len(text) > MAX_NAME_CHARACTERS or not _NAME.fullmatch(text.strip()):
-        raise invalid(f"{path}.{text[:100]}", "is not a package's name (PEP 508)")
-    return normalize_package_name(text.strip())
-
-
-def _label(text: str, path: str, invalid: Invalid) -> str:
-    try:
-        return storable_text(path, text, most=MAX_NAME_CHARACTERS)
-    except InvalidRecordError as error:
-        raise invalid(path, error.problem) from error

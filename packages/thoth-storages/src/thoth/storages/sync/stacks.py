@@ -3,7 +3,7 @@
 # ruff: noqa: S608 - statements are made of constants of ours; values are their parameters
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from thoth.storages.graph.queries.environments import record_software
 from thoth.storages.graph.queries.family import ECOSYSTEM
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from thoth.storages.graph.connections import Connection
-    from thoth.storages.sync.stack_documents import Lock, Requirements, Stack
+    from thoth.storages.sync.stack_documents import GivenStack, Lock, Requirements, Stack
 
 # What is found is locked, so that nobody deletes it before it is referred to.
 _FIND_REQUIREMENTS = f"""
@@ -45,13 +45,14 @@ _ADD_LOCK_RELEASES = """
     ON CONFLICT DO NOTHING
 """
 _WANTED = """
-    unnest(%(requirements)s::int[], %(locks)s::int[], %(environments)s::int[])
-        WITH ORDINALITY AS wanted (requirements, lock, environment, number)
+    unnest(%(requirements)s::int[], %(locks)s::int[], %(environments)s::int[], %(types)s::text[],
+           %(are_external)s::bool[])
+        WITH ORDINALITY AS wanted (requirements, lock, environment, type, is_external, number)
 """
 _SAME = """
        AND stored.stack_requirements_id IS NOT DISTINCT FROM wanted.requirements
        AND stored.software_environment_id IS NOT DISTINCT FROM wanted.environment
-       AND stored.software_stack_type = %(type)s AND stored.is_external = %(is_external)s
+       AND stored.software_stack_type = wanted.type AND stored.is_external = wanted.is_external
 """
 # In two parts, each of which an index answers.
 _FIND_STACKS = f"""
@@ -71,11 +72,23 @@ _ADD_STACKS = f"""
     INSERT INTO software_stack
            (stack_requirements_id, stack_lock_id, software_environment_id, software_stack_type,
             is_external, recorded_at)
-    SELECT requirements, lock, environment, %(type)s, %(is_external)s, now()
+    SELECT requirements, lock, environment, type, is_external, now()
       FROM {_WANTED}
-     ORDER BY requirements, lock, environment
+     ORDER BY requirements, lock, environment, type, is_external
     ON CONFLICT DO NOTHING
 """
+
+
+class StackOrigin(NamedTuple):
+    """What a stack is for, and whether a user gave it."""
+
+    software_stack_type: str
+    is_external: bool
+
+
+ADVISED = StackOrigin("ADVISED", is_external=False)
+INSPECTED = StackOrigin("INSPECTION", is_external=False)
+OF_A_USER = StackOrigin("USER", is_external=True)
 
 
 def record_requirements(
@@ -97,19 +110,16 @@ def record_requirements(
 
 
 def record_stacks(
-    connection: Connection,
-    stacks: Sequence[Stack],
-    *,
-    software_stack_type: str,
-    is_external: bool = False,
-) -> list[int]:
+    connection: Connection, wanted: Sequence[tuple[Stack | None, StackOrigin]]
+) -> list[int | None]:
     """Return the ids of stacks, in the order given; they are added where they are not known.
 
-    The releases of their locks are recorded with them. For the caller's transaction, which may fail
-    for another's sake (`in_transaction` tries it again).
+    None has none. The releases of their locks are recorded with them. For the caller's transaction,
+    which may fail for another's sake (`in_transaction` tries it again).
     """
+    stacks = [stack for stack, _ in wanted if stack is not None]
     if not stacks:
-        return []
+        return [None] * len(wanted)
     locks = _record_locks(connection, (stack.lock for stack in stacks if stack.lock is not None))
     requirements = record_requirements(
         connection, (stack.requirements for stack in stacks if stack.requirements is not None)
@@ -118,27 +128,56 @@ def record_stacks(
         connection, [stack.environment for stack in stacks if stack.environment is not None]
     )
     keys = [
-        (
+        None
+        if stack is None
+        else (
             None if stack.requirements is None else requirements[stack.requirements.digest],
             None if stack.lock is None else locks[stack.lock.digest],
             None if stack.environment is None else environments[stack.environment],
+            *origin,
         )
-        for stack in stacks
+        for stack, origin in wanted
     ]
-    distinct = list(dict.fromkeys(keys))
+    distinct = list(dict.fromkeys(key for key in keys if key is not None))
     parameters = {
         "requirements": [key[0] for key in distinct],
         "locks": [key[1] for key in distinct],
         "environments": [key[2] for key in distinct],
-        "type": software_stack_type,
-        "is_external": is_external,
+        "types": [key[3] for key in distinct],
+        "are_external": [key[4] for key in distinct],
     }
     found = connection.execute(_FIND_STACKS, parameters).fetchall()
     if len(found) < len(distinct):
         connection.execute(_ADD_STACKS, parameters)
         found = connection.execute(_FIND_STACKS, parameters).fetchall()
     ids = {distinct[number - 1]: row for number, row in found}
-    return [ids[key] for key in keys]
+    return [None if key is None else ids[key] for key in keys]
+
+
+def locked_names(stacks: Iterable[Stack | None]) -> tuple[set[str], set[str]]:
+    """Return the names of packages, and the URLs of indexes, that the locks of stacks have."""
+    releases = [
+        release
+        for stack in stacks
+        if stack is not None and stack.lock is not None
+        for release in stack.lock.releases
+    ]
+    return {name for name, _, _ in releases}, {url for _, _, url in releases if url is not None}
+
+
+def record_given_stack(
+    connection: Connection, given: GivenStack, stack_id: int | None
+) -> dict[str, int | None]:
+    """Return the columns that say which stack a run was given; `stack_id` is that of the stack."""
+    requirements = None if given.stack is None else given.stack.requirements
+    known = record_requirements(connection, [] if requirements is None else [requirements])
+    environment = given.environment
+    environments = record_software(connection, [] if environment is None else [environment])
+    return {
+        "stack_requirements_id": next(iter(known.values()), None),
+        "software_environment_id": next(iter(environments.values()), None),
+        "software_stack_id": stack_id,
+    }
 
 
 def _record_locks(connection: Connection, locks: Iterable[Lock]) -> dict[bytes, int]:

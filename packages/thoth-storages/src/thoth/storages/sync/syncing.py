@@ -5,6 +5,7 @@ While some are written, by a thread that mostly waits for the server, the next a
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -51,12 +52,17 @@ class Named(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What became of a document: `SYNCED`, `SKIPPED`, or `FAILED` with its error."""
+    """What became of a document: `SYNCED`, `SKIPPED`, or `FAILED` with its error.
+
+    `seconds` is how long reading and writing it took, of those written at once an equal share, None
+    where it was not even read.
+    """
 
     kind: str
     document_id: str
     outcome: str
     error: StoragesError | None = None
+    seconds: float | None = None
 
 
 class Syncing:
@@ -126,10 +132,11 @@ class Syncing:
 
 
 class _Read(NamedTuple):
-    """A document that was read and is to be written."""
+    """A document that was read, in so many seconds, and is to be written."""
 
     document_id: str
     facts: Any
+    seconds: float
 
 
 @dataclass(slots=True)
@@ -183,14 +190,16 @@ class _Writing:
 
     def add(self, document_id: str, content: Any) -> Iterator[Outcome]:
         """Read a document, and write those before it where they are enough; yield outcomes."""
+        began = time.monotonic()
         try:
             facts = self._handler.read(content, document_id=document_id)
         except Exception as error:  # noqa: BLE001 - whatever a handler raises is of this document
+            seconds = time.monotonic() - began
             yield from self.finish()
-            yield self._failed(document_id, error)
+            yield self._failed(document_id, error, seconds)
             return
         group = self._group
-        group.documents.append(_Read(document_id, facts))
+        group.documents.append(_Read(document_id, facts, time.monotonic() - began))
         group.size += len(content) if isinstance(content, bytes) else 0
         if len(group.documents) >= self._pace.most or group.size >= MAX_TOGETHER_BYTES:
             yield from self._outcomes()
@@ -220,7 +229,7 @@ class _Writing:
 
     def _written(self, documents: Sequence[_Read]) -> list[Outcome]:
         """Write the first of several documents, at least one; return what became of them."""
-        together = self._handler.write_several
+        together, began = self._handler.write_several, time.monotonic()
         if together is not None and len(documents) > 1:
             try:
                 with self._graph.connection() as connection:
@@ -232,8 +241,9 @@ class _Writing:
                 self._pace.fall()
             else:
                 self._pace.rise()
+                seconds = (time.monotonic() - began) / len(written)
                 return [
-                    self._done(each, is_written=is_written)
+                    self._done(each, seconds, is_written=is_written)
                     for each, is_written in zip(documents, written, strict=False)
                 ]
         elif together is not None:
@@ -246,17 +256,20 @@ class _Writing:
         return outcomes
 
     def _written_alone(self, read: _Read) -> Outcome:
+        began = time.monotonic()
         try:
             with self._graph.connection() as connection:
                 written = self._handler.write(connection, read.facts, force=self._force)
         except Exception as error:  # noqa: BLE001 - whatever a handler raises is of this document
-            return self._failed(read.document_id, error)
-        return self._done(read, is_written=written)
+            seconds = read.seconds + time.monotonic() - began
+            return self._failed(read.document_id, error, seconds)
+        return self._done(read, time.monotonic() - began, is_written=written)
 
-    def _done(self, read: _Read, *, is_written: bool) -> Outcome:
-        return Outcome(self._kind, read.document_id, SYNCED if is_written else SKIPPED)
+    def _done(self, read: _Read, seconds: float, *, is_written: bool) -> Outcome:
+        outcome = SYNCED if is_written else SKIPPED
+        return Outcome(self._kind, read.document_id, outcome, seconds=read.seconds + seconds)
 
-    def _failed(self, document_id: str, error: Exception) -> Outcome:
+    def _failed(self, document_id: str, error: Exception, seconds: float) -> Outcome:
         """Return the outcome of a document that an error is of; raise what is the server's."""
         if _is_of_the_server(error):
             raise error
@@ -268,7 +281,7 @@ class _Writing:
             invalid = InvalidDocumentError(document_id, "", problem)
             invalid.__cause__ = error
             error = invalid
-        return Outcome(self._kind, document_id, FAILED, error)
+        return Outcome(self._kind, document_id, FAILED, error, seconds)
 
 
 _SERVER = (DatabaseError, DocumentStoreError, EmbeddedServerError, NotConnectedError)

@@ -2,7 +2,7 @@
 
 `servers` lends real databases and `object_servers` real object stores, `twins` keeps records in
 memory, `contracts` and `document_contract` are the test suites that every store passes, the twins
-included. `solver_documents` and `inspection_documents` make documents to sync.
+included. `solver_documents`, `inspection_documents` and `run_documents` make documents to sync.
 """
 
 from __future__ import annotations
@@ -17,8 +17,14 @@ from thoth.storages.testing.object_servers import (
     s3_server_from_environment,
     temporary_s3_server,
 )
+from thoth.storages.testing.run_documents import (
+    adviser_document,
+    provenance_document,
+    revsolver_document,
+)
 from thoth.storages.testing.servers import (
     empty_database,
+    served_data_dir,
     temporary_data_dir,
     temporary_database,
     temporary_settings,
@@ -36,10 +42,14 @@ __all__ = [
     "InMemoryValidations",
     "PageStoreContract",
     "ValidationStoreContract",
+    "adviser_document",
     "dependency_monkey_document",
     "empty_database",
     "inspection_document",
+    "provenance_document",
+    "revsolver_document",
     "s3_server_from_environment",
+    "served_data_dir",
     "solver_document",
     "solver_documents",
     "temporary_data_dir",

@@ -63,7 +63,7 @@ def dependency_monkey_document(
         "parameters": parameters,
         "report": {"skipped": 1, "responses": entries},
     }
-    return {"metadata": _metadata("dependency-monkey", number), "result": result}
+    return {"metadata": run_metadata("dependency-monkey", number), "result": result}
 
 
 def failed_dependency_monkey_document(number: int = 0) -> dict[str, Any]:
@@ -213,7 +213,12 @@ def project(number: int = 0, *, packages: int = 12) -> dict[str, Any]:
 
 def dependency_monkey_document_id(number: int = 0) -> str:
     """Return the name that a report is stored under."""
-    return f"dependency-monkey-{_FIRST + timedelta(minutes=number):%y%m%d%H%M%S}-{number:016x}"
+    return document_id_of("dependency-monkey", number)
+
+
+def document_id_of(kind: str, number: int) -> str:
+    """Return an id of a kind, always the same for a number."""
+    return f"{kind}-{_FIRST + timedelta(minutes=number):%y%m%d%H%M%S}-{number:016x}"
 
 
 def inspection_document_id(number: int = 0, entry: int = 0) -> str:
@@ -225,7 +230,8 @@ def _time(number: int, seconds: int = 0) -> str:
     return (_FIRST + timedelta(minutes=number, seconds=seconds)).isoformat()
 
 
-def _metadata(analyzer: str, number: int) -> dict[str, Any]:
+def run_metadata(analyzer: str, number: int, *, document_id: str | None = None) -> dict[str, Any]:
+    """Return the `metadata` of a task's document."""
     return {
         "analyzer": analyzer,
         "analyzer_version": "0.9.1",
@@ -233,7 +239,7 @@ def _metadata(analyzer: str, number: int) -> dict[str, Any]:
         "datetime": _time(number),
         "timestamp": int((_FIRST + timedelta(minutes=number)).timestamp()),
         "duration": 12,
-        "document_id": None,
+        "document_id": document_id,
         "hostname": f"{analyzer}-{number}",
         "thoth_deployment_name": "test",
         "distribution": {

@@ -42,6 +42,17 @@ def test_the_first_start_makes_a_cluster_that_keeps_what_it_accepts(data_dir, ha
         assert harness.query(parameters, "SHOW timezone") == "UTC"
 
 
+def test_a_server_that_is_not_durable_is_asked_for(warm_dir, harness):
+    with harness.acquire(warm_dir, durable=False) as lease:
+        assert harness.query(lease.connection_parameters, "SHOW fsync") == "off"
+        assert harness.query(lease.connection_parameters, "SHOW full_page_writes") == "off"
+        with harness.acquire(warm_dir) as other:
+            assert harness.query(other.connection_parameters, "SHOW fsync") == "off"
+    harness.wait_until(lambda: not harness.processes_at(warm_dir), "the server's end")
+    with harness.acquire(warm_dir) as lease:
+        assert harness.query(lease.connection_parameters, "SHOW fsync") == "on"
+
+
 def test_a_warm_start_finds_the_data(warm_dir, harness):
     with harness.acquire(warm_dir) as lease:
         harness.query(

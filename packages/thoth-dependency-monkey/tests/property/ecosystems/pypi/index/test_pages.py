@@ -7,7 +7,7 @@ from contextlib import suppress
 from html.parser import HTMLParser
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from packaging.version import Version
 
@@ -180,7 +180,6 @@ elements = st.builds(
 )
 
 
-@settings(max_examples=200)
 @given(st.lists(elements, max_size=6).map("".join))
 def test_links_are_found_as_the_standard_librarys_parser_finds_them(text: str) -> None:
     oracle = Oracle()

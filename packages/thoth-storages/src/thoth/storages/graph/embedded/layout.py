@@ -123,6 +123,7 @@ class Order:
     carrier: str | None
     linger: float
     user: str | None
+    durable: bool
 
     def encode(self) -> bytes:
         """Return the order as the supervisor reads it."""

@@ -107,7 +107,9 @@ class EmbeddedServer:
     `linger` is how many seconds the server outlives its last user (that of the client which
     started it counts), `user` the operating system user that runs it when this process is root's
     (default: nobody), `bindir` the directory of initdb and postgres (default: THOTH_PG_BINDIR,
-    else the wheel's), `timeout` how many seconds `acquire` may take in all. Making the object
+    else the wheel's), `timeout` how many seconds `acquire` may take in all. With `durable` false,
+    what was accepted is lost or broken when the machine stops (but not when a process does): for
+    data that are thrown away. A server that runs already stays as it was started. Making the object
     touches no file. Raises ValueError if a number of seconds makes no sense.
     """
 
@@ -119,6 +121,7 @@ class EmbeddedServer:
         user: str | None = None,
         bindir: Path | None = None,
         timeout: float = 60.0,
+        durable: bool = True,
     ) -> None:
         # Written so that NaN, which compares as false, is refused as well.
         if not (linger >= 0 and timeout > 0):
@@ -129,6 +132,7 @@ class EmbeddedServer:
         self.user = user
         self.bindir = bindir if bindir is not None or not named else Path(named)
         self.timeout = timeout
+        self.durable = durable
 
     def acquire(self) -> ServerLease:
         """Start or adopt the server and return once it accepts connections.
@@ -181,6 +185,7 @@ class EmbeddedServer:
             carrier=str(binaries.carrier) if binaries.carrier is not None else None,
             linger=self.linger,
             user=self.user,
+            durable=self.durable,
         )
         log_start = log_size(layout.log)
         line = self._ask_supervisor(layout, order, deadline)

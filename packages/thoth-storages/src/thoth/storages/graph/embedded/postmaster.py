@@ -85,6 +85,9 @@ SETTINGS = {
     "log_line_prefix": "%m [%p] ",
 }
 
+FLEETING = {"fsync": "off", "full_page_writes": "off"}
+"""Settings of a server whose data need not outlive the machine's next stop."""
+
 
 @dataclass(frozen=True, slots=True)
 class Account:
@@ -99,10 +102,11 @@ class Account:
 class Postmaster:
     """The server of one data directory. Only the holder of the supervisor's lock may use it."""
 
-    def __init__(self, layout: Layout, bindir: Path, account: Account) -> None:
+    def __init__(self, layout: Layout, bindir: Path, account: Account, *, durable: bool) -> None:
         self._layout = layout
         self._bindir = bindir
         self._account = account
+        self._durable = durable
         self._child: subprocess.Popen[bytes] | None = None
         self._adopted: Process | None = None
         self._log_start = log_size(layout.log)
@@ -169,7 +173,8 @@ class Postmaster:
                     "See its messages; a full or read-only disk is the usual cause.",
                     self.log_tail(),
                 )
-            sync_tree(partial)
+            if self._durable:
+                sync_tree(partial)
             partial.rename(self._layout.cluster)
             sync(self._layout.root)
 
@@ -207,6 +212,7 @@ class Postmaster:
             self._write_authentication()
             settings = {
                 **SETTINGS,
+                **({} if self._durable else FLEETING),
                 "cluster_name": self._title,
                 "unix_socket_directories": _quoted(str(self.socket_directory)),
                 "hba_file": str(self._layout.authentication),

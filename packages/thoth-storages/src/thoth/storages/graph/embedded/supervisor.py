@@ -79,7 +79,7 @@ class Supervisor:
         """Serve the order. Raises EmbeddedServerError if the server could not be started."""
         account = server_account(self._order.user)
         binaries = self._usable_binaries(account)
-        postmaster = Postmaster(self._layout, binaries.bindir, account)
+        postmaster = Postmaster(self._layout, binaries.bindir, account, durable=self._order.durable)
         try:
             postmaster.initialise()
             if not postmaster.adopt():

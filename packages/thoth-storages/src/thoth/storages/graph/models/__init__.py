@@ -6,6 +6,7 @@ never leave this distribution: the query families give out records.
 
 from __future__ import annotations
 
+from thoth.storages.graph.models.adviser import AdviserProduct, AdviserRun, AdviserUnresolved
 from thoth.storages.graph.models.artifact_metadata import ArtifactMetadata
 from thoth.storages.graph.models.base import Base, BaseExtension
 from thoth.storages.graph.models.dependency import Dependency, Requirement
@@ -25,7 +26,9 @@ from thoth.storages.graph.models.package import (
 )
 from thoth.storages.graph.models.package_index import PackageIndex
 from thoth.storages.graph.models.page import Page
+from thoth.storages.graph.models.provenance import ProvenanceFinding, ProvenanceRun
 from thoth.storages.graph.models.result import Result
+from thoth.storages.graph.models.revsolver import RevSolverDependent, RevSolverRun
 from thoth.storages.graph.models.solver import Solved, SolverResult, Unresolved
 from thoth.storages.graph.models.stack import (
     SoftwareStack,
@@ -33,7 +36,7 @@ from thoth.storages.graph.models.stack import (
     StackLockRelease,
     StackRequirements,
 )
-from thoth.storages.graph.models.validation import Validation, ValidationJob
+from thoth.storages.graph.models.validation import DocumentRemoval, Validation, ValidationJob
 from thoth.storages.graph.models.vulnerability import (
     Milestone,
     Rule,
@@ -49,6 +52,9 @@ from thoth.storages.graph.models_performance import (
 )
 
 __all__ = [
+    "AdviserProduct",
+    "AdviserRun",
+    "AdviserUnresolved",
     "Artifact",
     "ArtifactMetadata",
     "Base",
@@ -56,6 +62,7 @@ __all__ = [
     "Dependency",
     "DependencyMonkeyResponse",
     "DependencyMonkeyRun",
+    "DocumentRemoval",
     "HardwareEnvironment",
     "Inspection",
     "InspectionResult",
@@ -68,11 +75,15 @@ __all__ = [
     "PiConv2D",
     "PiMatmul",
     "PiPyBench",
+    "ProvenanceFinding",
+    "ProvenanceRun",
     "Release",
     "ReleaseChange",
     "ReleaseMetadata",
     "Requirement",
     "Result",
+    "RevSolverDependent",
+    "RevSolverRun",
     "Rule",
     "SoftwareEnvironment",
     "SoftwareStack",

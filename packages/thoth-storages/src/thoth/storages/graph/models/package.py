@@ -49,7 +49,7 @@ class Release(Base):
         UniqueConstraint(
             "package_id", "version", "package_index_id", postgresql_nulls_not_distinct=True
         ),
-        Index(None, "package_id", "version_key"),
+        Index(None, "package_id", "version_key", "version"),
         Index(None, "package_index_id"),
         CheckConstraint("octet_length(dependencies_digest) = 32", name="dependencies_digest"),
     )

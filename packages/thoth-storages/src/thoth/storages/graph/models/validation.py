@@ -19,7 +19,9 @@ class ValidationJob(Base):
     SHA-256). A job that no validation waits for is removed. `attempt` counts how often it was
     begun; `worker` is who began it last. `crashes` and `interruptions` count the attempts that
     ended without an answer, by their own fault and by others'. `request` is opaque here, and null
-    where the answer was known at once, so that nobody had to be asked.
+    where nobody is to be asked: the answer was known at once, or its documents are stored.
+    Once the job is finished, the documents of its validations are to be stored from
+    `document_due_at` on; null where they are.
     """
 
     __tablename__ = "validation_job"
@@ -37,6 +39,11 @@ class ValidationJob(Base):
         CheckConstraint("request IS NOT NULL OR finished_at IS NOT NULL", name="request"),
         Index(None, "question", unique=True, postgresql_where=text("finished_at IS NULL")),
         Index(None, "result_digest"),
+        Index(
+            None,
+            "document_due_at",
+            postgresql_where=text("finished_at IS NOT NULL AND document_due_at IS NOT NULL"),
+        ),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -55,12 +62,16 @@ class ValidationJob(Base):
     raw_log: Mapped[str | None] = mapped_column(Text)
     crashes: Mapped[int] = mapped_column(server_default=text("0"))
     interruptions: Mapped[int] = mapped_column(server_default=text("0"))
+    document_due_at: Mapped[datetime | None] = mapped_column(
+        TIMESTAMP(timezone=True), server_default=text("now()")
+    )
 
 
 class Validation(Base):
     """A question that somebody asked: a row each time, which points to the job that answers it.
 
-    `request` is opaque here. Listings go by `created_at` and `id`.
+    `request` is opaque here. Listings go by `created_at` and `id`. `document_id` is null until the
+    validation's document was synced.
     """
 
     __tablename__ = "validation"
@@ -68,6 +79,7 @@ class Validation(Base):
         Index(None, "job_id"),
         Index(None, "created_at", "id"),
         Index(None, "expires_at"),
+        Index(None, "document_id", unique=True, postgresql_where=text("document_id IS NOT NULL")),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -77,3 +89,19 @@ class Validation(Base):
     expires_at: Mapped[datetime] = mapped_column(TIMESTAMP(timezone=True))
     stack_specification: Mapped[str] = mapped_column(Text)
     request: Mapped[bytes] = mapped_column(LargeBinary)
+    document_id: Mapped[str | None] = mapped_column(Text(collation="C"))
+
+
+class DocumentRemoval(Base):
+    """A document whose validation is gone, so that it goes too, and is not synced again.
+
+    It is removed from its store at `due_at`; some time after `removed_at` once more, should
+    somebody have stored it meanwhile, and the row is forgotten.
+    """
+
+    __tablename__ = "document_removal"
+    __table_args__ = (Index(None, "due_at"),)
+
+    document_id: Mapped[str] = mapped_column(Text(collation="C"), primary_key=True)
+    due_at: Mapped[datetime] = mapped_column(TIMESTAMP(timezone=True))
+    removed_at: Mapped[datetime | None] = mapped_column(TIMESTAMP(timezone=True))

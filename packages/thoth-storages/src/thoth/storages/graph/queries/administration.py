@@ -33,6 +33,15 @@ _NOTICED = """
 _READ_THROUGH = "SELECT count(hash_record({table})) FROM {table}"
 _DAMAGED = (errors.InternalError, errors.UndefinedFile, errors.IoError)
 
+# Tables of all schemas that are not PostgreSQL's own, so that the queue's are seen too.
+_SIZES = """
+    SELECT nspname::text, relname::text,
+           pg_table_size(pg_class.oid), pg_indexes_size(pg_class.oid)
+      FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+     WHERE relkind = 'r' AND nspname <> 'information_schema' AND nspname NOT LIKE 'pg\\_%'
+     ORDER BY nspname <> 'public', nspname, relname
+"""
+
 # The size that a table's rows would have without gaps, from the planner's statistics: per row a
 # header of 23 bytes with a bit for each column where one is null, and its columns at their average
 # stored widths, rounded up to a multiple of 8, and a pointer of 4 bytes; of each block, 24 bytes
@@ -123,6 +132,29 @@ class AdministrationQueries(QueryFamily):
     def get_database_size(self) -> int:
         """Return how much the database takes on disk, indexes and all, in bytes."""
         return int(self._value("SELECT pg_database_size(current_database())"))
+
+    def get_database_name(self) -> str:
+        """Return the name of the database on its server."""
+        return str(self._value("SELECT current_database()"))
+
+    def get_table_sizes(self) -> list[dict[str, Any]]:
+        """List the tables of all schemas but PostgreSQL's own, `public` first, then by name.
+
+        An entry has `schema`, `table`, `rows` (counted: about a second for ten million of them),
+        `table_bytes` and `index_bytes`.
+        """
+        with self._connection() as connection:
+            found = connection.execute(_SIZES).fetchall()
+            counts = sql.SQL(", ").join(
+                sql.SQL("(SELECT count(*) FROM {})").format(sql.Identifier(schema, table))
+                for schema, table, _, _ in found
+            )
+            rows = connection.execute(sql.SQL("SELECT {}").format(counts)).fetchone() or ()
+        names = ("schema", "table", "rows", "table_bytes", "index_bytes")
+        return [
+            dict(zip(names, (schema, table, count, *sizes), strict=True))
+            for (schema, table, *sizes), count in zip(found, rows, strict=True)
+        ]
 
     def is_database_corrupted(self) -> bool:
         """Say whether damage is found in the database.

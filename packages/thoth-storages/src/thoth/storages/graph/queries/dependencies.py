@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 from thoth.storages.exceptions import NotFoundError
@@ -12,33 +13,32 @@ from thoth.storages.graph.queries.markers import MarkerFilter, MarkerQueries, as
 from thoth.storages.graph.versions import normalize_package_name, normalize_version, version_key
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
-# The requirements of all releases that are meant, with the releases that each admits. No row: no
-# such release; one without a requirement: one of them declares nothing. Only a marker with `or` may
-# hold without an extra that it names.
+# The requirements of all releases that are meant, those together that admit the same releases, with
+# these in the order that their index has. No row: no such release; one without a package: one of
+# them declares nothing. Only a marker with `or` may hold without an extra that it names.
 _DEPENDS_ON = f"""
-    WITH needed AS (
-        SELECT DISTINCT dependency.requirement_id
-          {RELEASES}
-          LEFT JOIN dependency ON dependency.release_id = release.id
-         WHERE package.ecosystem = '{ECOSYSTEM}' AND package.name = %(package_name)s
-               {{root}})
-    SELECT required.name, requirement.marker, requirement.marker_extras, admitted.versions
-      FROM needed
-      LEFT JOIN requirement
-             ON requirement.id = needed.requirement_id
-            {{extras}}
-      LEFT JOIN package required ON required.id = requirement.package_id
-      LEFT JOIN LATERAL (
-            SELECT array_agg(version ORDER BY version_key, version) AS versions
-              FROM (SELECT DISTINCT version_key, version
-                      FROM release
-                     WHERE package_id = requirement.package_id
-                       AND version_key >= requirement.bounds[1]
-                       AND width_bucket(version_key, requirement.bounds) %% 2 = 1
-                       {{is_missing}}) AS release) AS admitted ON true
-     ORDER BY required.name, requirement.id
+    SELECT (SELECT name FROM package WHERE id = needed.package_id),
+           ARRAY(SELECT version
+                   FROM release
+                  WHERE package_id = needed.package_id
+                    AND version_key >= needed.bounds[1]
+                    AND width_bucket(version_key, needed.bounds) %% 2 = 1
+                    {{is_missing}}
+                  ORDER BY version_key, version),
+           needed.marker_extras, needed.markers
+      FROM (SELECT requirement.package_id, requirement.bounds,
+                   array_agg(array_to_string(requirement.marker_extras, ',')) AS marker_extras,
+                   {{markers}} AS markers
+              {RELEASES}
+              LEFT JOIN dependency ON dependency.release_id = release.id
+              LEFT JOIN requirement
+                     ON requirement.id = dependency.requirement_id
+                    {{extras}}
+             WHERE package.ecosystem = '{ECOSYSTEM}' AND package.name = %(package_name)s
+                   {{root}}
+             GROUP BY requirement.package_id, requirement.bounds) AS needed
 """  # noqa: S608
 _OF_VERSION = " AND release.version = %(package_version)s"
 _OF_INDEX = " AND package_index.url = %(index_url)s"
@@ -46,6 +46,7 @@ _OF_EXTRAS = """
     AND (requirement.marker_extras && %(extras)s
          OR %(plain)s AND (requirement.marker_extras = '{}' OR position(' or ' IN marker) > 0))
 """
+_MARKERS = "array_agg(requirement.marker)"
 _OF_MISSING = " AND is_missing = %(is_missing)s"
 
 # A release with every environment in which a solver has a result on it.
@@ -125,6 +126,7 @@ class DependencyQueries(MarkerQueries):
                 _DEPENDS_ON.format(
                     root=_root(question),
                     extras="" if asked is None else _OF_EXTRAS,
+                    markers="NULL::text[]" if result is None else _MARKERS,
                     is_missing="" if is_missing is None else _OF_MISSING,
                 ),
                 {**question, "extras": sorted(asked or ()), "plain": "" in (asked or ())},
@@ -321,21 +323,41 @@ def _by_extra(
     rows: list[tuple[Any, ...]], asked: frozenset[str] | None, markers: MarkerFilter
 ) -> dict[str, list[tuple[str, str]]]:
     found: dict[str, dict[str, list[list[str]]]] = {}
-    for name, marker, marker_extras, versions in rows:
-        if not versions:
-            continue
-        for extra in ("", *marker_extras):
-            if (asked is None or extra in asked) and markers.counts(marker, marker_extras, extra):
+    for name, versions, named, texts in rows:
+        if versions:
+            for extra in _extras_that_count(named, texts, asked, markers):
                 found.setdefault(extra, {}).setdefault(name, []).append(versions)
     return {
-        extra: [(name, version) for name, lists in names.items() for version in _merged(lists)]
+        extra: [pair for name in sorted(names) for pair in zip(repeat(name), _merged(names[name]))]
         for extra, names in sorted(found.items())
     }
 
 
-def _merged(lists: list[list[str]]) -> list[str]:
+def _extras_that_count(
+    named: list[str],
+    texts: list[str | None] | None,
+    asked: frozenset[str] | None,
+    markers: MarkerFilter,
+) -> set[str]:
+    """Return the extras for which one of some requirements counts, "" for none.
+
+    `named` are the extras that each of their markers names, `texts` the markers where these matter.
+    """
+    found = set()
+    for names, text in zip(named, texts or repeat(None), strict=False):
+        marker_extras = names.split(",") if names else []
+        for extra in ("", *marker_extras):
+            if (asked is None or extra in asked) and markers.counts(text, marker_extras, extra):
+                found.add(extra)
+    return found
+
+
+def _merged(lists: list[list[str]]) -> Iterable[str]:
     """Return the versions of ordered lists, each once, in order."""
-    if len(lists) == 1:
-        return lists[0]
+    most: list[str] = max(lists, key=len)
+    # From several indexes, the same version comes more than once in a list.
+    longest = dict.fromkeys(most)
     together = {version for versions in lists for version in versions}
+    if longest.keys() >= together:
+        return longest
     return sorted(together, key=lambda version: (version_key(version) or b"", version))

@@ -19,13 +19,14 @@ RELEASE_ORDER = """
 """
 """The total order of releases."""
 
-_ENVIRONMENT = ("os_name", "os_version", "python_version")
 _SOLVED = """
 EXISTS (SELECT FROM solved
-          JOIN solver_result ON solver_result.id = solved.solver_result_id
-          JOIN software_environment
-            ON software_environment.id = solver_result.software_environment_id
-         WHERE solved.release_id = release.id AND {})
+          JOIN solver_result ON solver_result.id = solved.solver_result_id {})
+"""
+# The environments are looked up once, and not again for every result.
+_RAN_IN = """
+solver_result.software_environment_id
+    = ANY (ARRAY(SELECT id FROM software_environment {}))
 """
 
 
@@ -67,9 +68,52 @@ def add_environment(
     os_version: str | None,
     python_version: str | None,
 ) -> None:
-    """Add the condition that a solver has a result on the release in a matching environment."""
-    environment = arguments.environment(os_name, os_version, python_version)
-    given = {name: value for name, value in environment.items() if value is not None}
-    if given:
-        matches = " AND ".join(f"software_environment.{name} = %({name})s" for name in given)
-        conditions.add(_SOLVED.format(matches), **given)
+    """Add the condition that a solver has a result on the release in a matching environment.
+
+    Without an environment nothing is added.
+    """
+    if any(part is not None for part in (os_name, os_version, python_version)):
+        add_solved(conditions, os_name, os_version, python_version)
+
+
+def add_solved(
+    conditions: Conditions,
+    os_name: str | None,
+    os_version: str | None,
+    python_version: str | None,
+    *,
+    such: tuple[str, ...] = (),
+    negated: str = "",
+) -> None:
+    """Add the condition that a release has such a result in a matching environment, or has none."""
+    result = Conditions()
+    result.add("solved.release_id = release.id")
+    for condition in such:
+        result.add(condition)
+    add_result_environment(result, os_name, os_version, python_version)
+    conditions.add(f"{negated} {_SOLVED.format(result.where())}", **result.parameters)
+
+
+def add_result_environment(
+    conditions: Conditions,
+    os_name: str | None,
+    os_version: str | None,
+    python_version: str | None,
+) -> None:
+    """Add the condition on the environment of a `solver_result`; None does not filter."""
+    matching = Conditions()
+    add_environment_parts(matching, os_name, os_version, python_version)
+    if matching.parameters:
+        conditions.add(_RAN_IN.format(matching.where()), **matching.parameters)
+
+
+def add_environment_parts(
+    conditions: Conditions,
+    os_name: str | None,
+    os_version: str | None,
+    python_version: str | None,
+) -> None:
+    """Add the conditions on a `software_environment`; None does not filter."""
+    for name, value in arguments.environment(os_name, os_version, python_version).items():
+        if value is not None:
+            conditions.add(f"software_environment.{name} = %({name})s", **{name: value})

@@ -124,9 +124,10 @@ class PackageIndexQueries(QueryFamily):
         """Forget an index and everything that is known from it alone, in one transaction.
 
         That is its pages, its releases with their artifacts, metadata, dependencies, changes and
-        solver results, the rules and unresolved packages that name it, and the locks that contain
-        one of its releases, with the stacks that have these: without it they would be other locks.
-        Inspections stay, without their stacks; packages, requirements and solver documents stay.
+        solver results, the rules, unresolved packages and findings of provenance that name it, and
+        the locks that contain one of its releases, with the stacks that have these: without it they
+        would be other locks. Inspections, and what advisers and checks of provenance reported,
+        stay, without their stacks; packages, requirements and solver documents stay.
         To keep what is known, disable the index instead (`set_python_package_index_state`).
 
         Raises `NotFoundError` for an unknown index, `InvalidArgumentError`.

@@ -283,6 +283,8 @@ def read_requirement(text: str) -> Requirement | None:
     if found is None or len(found[1]) > MAX_KEY_CHARACTERS:
         return None
     name, rest = normalize_package_name(found[1]), text[found.end() :].strip()
+    if not rest:
+        return read_requirement(name)
     return Requirement(name=name, text=f"{name} {rest}", specifier=rest)
 
 

@@ -159,20 +159,10 @@ class _Writer:
     def _add_requirements(self, requirements: Mapping[bytes, Requirement]) -> None:
         if not requirements:
             return
-        rows = []
-        for digest, requirement in requirements.items():
-            bounds = requirement.bounds
-            row = {
-                "package_id": self._packages[requirement.name],
-                "digest": _hex(digest),
-                "specifier": requirement.specifier,
-                "bounds": None if bounds is None else [_hex(bound) for bound in bounds],
-                "extras": requirement.extras,
-                "marker_extras": requirement.marker_extras,
-                "marker": requirement.marker,
-                "url": requirement.url,
-            }
-            rows.append(row)
+        rows = [
+            requirement_row(requirement, digest, self._packages[requirement.name])
+            for digest, requirement in requirements.items()
+        ]
         added = {"rows": msgspec.json.encode(rows).decode()}
         self._requirements.update(self._rows(sql.ADD_REQUIREMENTS, added))
         others = [digest for digest in requirements if digest not in self._requirements]
@@ -404,6 +394,21 @@ class _Writer:
 
     def _execute(self, statement: str, parameters: dict[str, Any]) -> None:
         self._connection.execute(statement, parameters)
+
+
+def requirement_row(requirement: Requirement, digest: bytes, package_id: int) -> dict[str, object]:
+    """Return the row of a requirement as `ADD_REQUIREMENTS` takes it."""
+    bounds = requirement.bounds
+    return {
+        "package_id": package_id,
+        "digest": _hex(digest),
+        "specifier": requirement.specifier,
+        "bounds": None if bounds is None else [_hex(bound) for bound in bounds],
+        "extras": requirement.extras,
+        "marker_extras": requirement.marker_extras,
+        "marker": requirement.marker,
+        "url": requirement.url,
+    }
 
 
 def _flags(release: ReleaseRecord) -> int:

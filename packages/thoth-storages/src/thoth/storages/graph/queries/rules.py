@@ -6,9 +6,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from thoth.storages.exceptions import InvalidArgumentError, NotFoundError
-from thoth.storages.graph.queries import arguments, release_statements
+from thoth.storages.graph.queries import arguments
 from thoth.storages.graph.queries.arguments import DEFAULT_COUNT
 from thoth.storages.graph.queries.family import ECOSYSTEM, Conditions, QueryFamily
+from thoth.storages.graph.queries.names import record_names
 from thoth.storages.graph.queries.transactions import in_transaction
 from thoth.storages.graph.versions import (
     normalize_package_name,
@@ -18,7 +19,6 @@ from thoth.storages.graph.versions import (
 )
 
 if TYPE_CHECKING:
-    from thoth.storages.graph.connections import Connection
     from thoth.storages.graph.versions import ParsedSpecifier
 
 MAX_SPECIFIER_CHARACTERS = 512
@@ -81,7 +81,8 @@ class RuleQueries(QueryFamily):
         with self._connection() as connection:
 
             def write() -> tuple[int, str | None]:
-                _add_names(connection, rule["package_name"], rule["index_url"])
+                urls = [rule["index_url"]] if rule["index_url"] else []
+                record_names(connection, [rule["package_name"]], urls)
                 row = connection.execute(_ADD_RULE, {**rule, "bounds": bounds}).fetchone()
                 assert row is not None  # noqa: S101 - the package was added before
                 return row[0], row[1]
@@ -181,11 +182,3 @@ def _specifier(text: str | None) -> ParsedSpecifier | None:
     if parsed is None or len(parsed.text) > MAX_SPECIFIER_CHARACTERS:
         raise InvalidArgumentError("version_specifier", text, "must be a specifier of PEP 440")
     return parsed if parsed.text else None
-
-
-def _add_names(connection: Connection, package_name: str, index_url: str | None) -> None:
-    names = {"ecosystem": ECOSYSTEM, "names": [package_name]}
-    connection.execute(release_statements.ADD_PACKAGES, names)
-    if index_url is not None:
-        urls = {"ecosystem": ECOSYSTEM, "urls": [index_url]}
-        connection.execute(release_statements.ADD_INDEXES, urls)

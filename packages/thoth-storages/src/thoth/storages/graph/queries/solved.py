@@ -5,16 +5,15 @@ from __future__ import annotations
 from thoth.storages.graph.queries import arguments
 from thoth.storages.graph.queries.arguments import DEFAULT_COUNT
 from thoth.storages.graph.queries.family import Conditions, QueryFamily
-from thoth.storages.graph.queries.listings import RELEASE_ORDER, RELEASES, release_conditions
+from thoth.storages.graph.queries.listings import (
+    RELEASE_ORDER,
+    RELEASES,
+    add_solved,
+    release_conditions,
+)
 
 _LISTED = f"SELECT package.name, release.version, package_index.url {RELEASES}"
 _COUNTED = f"SELECT count(*) {RELEASES}"
-_RESULTS = """
-    FROM solved
-    JOIN solver_result ON solver_result.id = solved.solver_result_id
-    JOIN software_environment
-      ON software_environment.id = solver_result.software_environment_id
-"""
 # No later result on the same release in the same environment.
 _IS_NEWEST = """
     NOT EXISTS (SELECT FROM solved AS later_solved
@@ -87,7 +86,8 @@ class SolvedQueries(QueryFamily):
         conditions = release_conditions(
             package_name, package_version, index_url, is_missing=is_missing
         )
-        _add_solved(conditions, distinct, os_name, os_version, python_version)
+        arguments.truth("distinct", distinct)
+        add_solved(conditions, os_name, os_version, python_version)
         return self._releases(conditions, RELEASE_ORDER, start_offset, count)
 
     def get_solved_python_package_versions_count_all(
@@ -109,7 +109,8 @@ class SolvedQueries(QueryFamily):
         conditions = release_conditions(
             package_name, package_version, index_url, is_missing=is_missing
         )
-        _add_solved(conditions, distinct, os_name, os_version, python_version)
+        arguments.truth("distinct", distinct)
+        add_solved(conditions, os_name, os_version, python_version)
         return int(self._value(f"{_COUNTED} {conditions.where()}", conditions.parameters))
 
     def get_unsolved_python_package_versions_all(
@@ -133,7 +134,8 @@ class SolvedQueries(QueryFamily):
         distinct by nature, so `distinct` changes nothing. Raises `InvalidArgumentError`.
         """
         conditions = release_conditions(package_name, package_version, index_url)
-        _add_solved(conditions, distinct, os_name, os_version, python_version, negated="NOT")
+        arguments.truth("distinct", distinct)
+        add_solved(conditions, os_name, os_version, python_version, negated="NOT")
         chance = " ORDER BY random() "
         order = chance if arguments.truth("randomize", randomize) else RELEASE_ORDER
         return self._releases(conditions, order, start_offset, count)
@@ -154,7 +156,8 @@ class SolvedQueries(QueryFamily):
         Raises `InvalidArgumentError`.
         """
         conditions = release_conditions(package_name, package_version, index_url)
-        _add_solved(conditions, distinct, os_name, os_version, python_version, negated="NOT")
+        arguments.truth("distinct", distinct)
+        add_solved(conditions, os_name, os_version, python_version, negated="NOT")
         return int(self._value(f"{_COUNTED} {conditions.where()}", conditions.parameters))
 
     def get_error_solved_python_package_versions_all(
@@ -186,9 +189,8 @@ class SolvedQueries(QueryFamily):
             if arguments.truth(kind, wanted)
         ]
         error = f"({' OR '.join(kinds)})" if kinds else "solved.error"
-        _add_solved(
-            conditions, distinct, os_name, os_version, python_version, such=(error, _IS_NEWEST)
-        )
+        arguments.truth("distinct", distinct)
+        add_solved(conditions, os_name, os_version, python_version, such=(error, _IS_NEWEST))
         return self._releases(conditions, RELEASE_ORDER, start_offset, count)
 
     def _releases(
@@ -197,36 +199,3 @@ class SolvedQueries(QueryFamily):
         part = conditions.part(start_offset, count)
         rows = self._rows(f"{_LISTED} {conditions.where()} {order} {part}", conditions.parameters)
         return [(name, version, url) for name, version, url in rows]
-
-
-def _add_solved(
-    conditions: Conditions,
-    distinct: bool,
-    os_name: str | None,
-    os_version: str | None,
-    python_version: str | None,
-    *,
-    such: tuple[str, ...] = (),
-    negated: str = "",
-) -> None:
-    """Add the condition that a release has a result in a matching environment, or has none."""
-    arguments.truth("distinct", distinct)
-    result = Conditions()
-    result.add("solved.release_id = release.id")
-    for condition in such:
-        result.add(condition)
-    environment_conditions(result, os_name, os_version, python_version)
-    exists = f"{negated} EXISTS (SELECT {_RESULTS} {result.where()})"
-    conditions.add(exists, **result.parameters)
-
-
-def environment_conditions(
-    conditions: Conditions,
-    os_name: str | None,
-    os_version: str | None,
-    python_version: str | None,
-) -> None:
-    """Add the conditions on the environment that a solver ran in; None does not filter."""
-    for name, value in arguments.environment(os_name, os_version, python_version).items():
-        if value is not None:
-            conditions.add(f"software_environment.{name} = %({name})s", **{name: value})

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any
 from thoth.storages.exceptions import NotFoundError
 from thoth.storages.graph.queries import arguments
 from thoth.storages.graph.queries.family import ECOSYSTEM, Conditions, QueryFamily
-from thoth.storages.graph.queries.listings import release_conditions
-from thoth.storages.graph.queries.solved import environment_conditions
+from thoth.storages.graph.queries.listings import (
+    add_environment_parts,
+    add_result_environment,
+    release_conditions,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -23,8 +26,6 @@ _DOCUMENT_IDS = """
       LEFT JOIN package_index ON package_index.id = release.package_index_id
       JOIN solved ON solved.release_id = release.id
       JOIN solver_result ON solver_result.id = solved.solver_result_id
-      JOIN software_environment
-        ON software_environment.id = solver_result.software_environment_id
 """
 # From each name to the next one: as many steps in the index as there are names.
 _SOLVER_NAMES = """
@@ -66,8 +67,6 @@ _NEWEST_ERROR = """
               FROM asked
               JOIN solved ON solved.release_id = asked.id
               JOIN solver_result ON solver_result.id = solved.solver_result_id
-              JOIN software_environment
-                ON software_environment.id = solver_result.software_environment_id
               {}
              ORDER BY solver_result.created_at DESC, solver_result.document_id DESC
              LIMIT 1)
@@ -102,7 +101,7 @@ class SolverQueries(QueryFamily):
         conditions = release_conditions(
             arguments.package_name(package_name), package_version, index_url
         )
-        environment_conditions(conditions, os_name, os_version, python_version)
+        add_result_environment(conditions, os_name, os_version, python_version)
         statement = f"{_DOCUMENT_IDS} {conditions.where()} ORDER BY 1"
         return [name for (name,) in self._rows(statement, conditions.parameters)]
 
@@ -137,7 +136,7 @@ class SolverQueries(QueryFamily):
         Raises `NotFoundError` where none has, `InvalidArgumentError`.
         """
         conditions = Conditions()
-        environment_conditions(conditions, os_name, os_version, python_version)
+        add_environment_parts(conditions, os_name, os_version, python_version)
         newest: datetime | None = self._value(
             f"{_NEWEST} {conditions.where()}", conditions.parameters
         )
@@ -163,7 +162,7 @@ class SolverQueries(QueryFamily):
         """
         release = arguments.release(package_name, package_version, index_url)
         conditions = Conditions(**release)
-        environment_conditions(conditions, os_name, os_version, python_version)
+        add_result_environment(conditions, os_name, os_version, python_version)
 
         def answer() -> bool:
             statement = _ASKED + _NEWEST_ERROR.format(conditions.where())

@@ -30,7 +30,7 @@ _CONTAINING = """
       LEFT JOIN software_environment
              ON software_environment.id = software_stack.software_environment_id
 """
-_CONTAINED = """
+CONTAINED = """
     software_stack.stack_lock_id IN (
         SELECT stack_lock_release.stack_lock_id
           FROM package
@@ -111,7 +111,7 @@ class StackQueries(QueryFamily):
             else arguments.package_version(package_version),
             index_url=arguments.index_url(index_url),
         )
-        conditions.add(_CONTAINED)
+        conditions.add(CONTAINED)
         if arguments.flag("is_external", is_external) is not None:
             conditions.add("software_stack.is_external = %(is_external)s", is_external=is_external)
         _add_type(conditions, software_stack_type)

@@ -29,12 +29,19 @@ MAX_REACHED = 250_000
 MAX_EDGES = 1_000_000
 """At most so many edges may be asked for at once."""
 
-# A step leads from a release, with the extras asked for ("" for none; null for all), to
+# Only a marker with `or` may hold without an extra that it names. What only a marker decides is
+# followed.
+_MAY_COUNT = """
+    ({0}.extras IS NULL OR requirement.marker_extras && {0}.extras
+     OR '' = ANY ({0}.extras)
+        AND (requirement.marker_extras = '{{}}'
+             OR (SELECT %(by_marker)s::boolean) AND position(' or ' IN requirement.marker) > 0))
+"""
+# A step leads from a release, with the extras asked for ("" for none; null for all), to its
 # requirements, or from a requirement to the releases that it admits; UNION takes each of them once,
-# however many ways lead there. What only a marker decides is followed: only one with `or` may hold
-# without an extra that it names. Parameters are subselects, so that a plan does not depend on them
-# and is made once. OFFSET 0 makes the planner, which cannot know how few there are, look each row
-# up by its key instead of reading tables.
+# however many ways lead there, so that what many releases require is read once. Parameters are
+# subselects, so that a plan does not depend on them and is made once. OFFSET 0 makes the planner,
+# which cannot know how few there are, look each row up by its key instead of reading tables.
 _REACHED = f"""
     WITH RECURSIVE reached (release_id, extras, requirement_id) AS (
         SELECT release.id, (SELECT %(extras)s::text[]), NULL::integer
@@ -52,16 +59,8 @@ _REACHED = f"""
         SELECT step.*
           FROM reached
           CROSS JOIN LATERAL (
-                SELECT NULL::integer, NULL::text[], requirement.id
-                  FROM dependency
-                  JOIN requirement ON requirement.id = dependency.requirement_id
-                 WHERE dependency.release_id = reached.release_id
-                   AND (reached.extras IS NULL
-                        OR requirement.marker_extras && reached.extras
-                        OR '' = ANY (reached.extras)
-                           AND (requirement.marker_extras = '{{}}'
-                                OR (SELECT %(by_marker)s::boolean)
-                                   AND position(' or ' IN requirement.marker) > 0))
+                SELECT NULL::integer, reached.extras, requirement_id
+                  FROM dependency WHERE dependency.release_id = reached.release_id
                 UNION ALL
                 SELECT release.id, ARRAY[''] || requirement.extras, NULL
                   FROM requirement
@@ -69,7 +68,8 @@ _REACHED = f"""
                     ON release.package_id = requirement.package_id
                    AND release.version_key >= requirement.bounds[1]
                    AND width_bucket(release.version_key, requirement.bounds) %% 2 = 1
-                 WHERE requirement.id = reached.requirement_id)
+                 WHERE requirement.id = reached.requirement_id
+                   AND {_MAY_COUNT.format("reached")})
                AS step (release_id, extras, requirement_id)),
     known AS MATERIALIZED (SELECT * FROM reached LIMIT (SELECT %(limit)s::bigint))
 """  # noqa: S608
@@ -84,7 +84,7 @@ _CLOSURE = f"""{_REACHED}
     SELECT release.id, package.name, release.version_key, release.version, package_index.url,
            ARRAY(SELECT requirement_id FROM dependency WHERE release_id = release.id),
            NULL, NULL, NULL
-      FROM (SELECT DISTINCT release_id FROM known) AS known
+      FROM (SELECT DISTINCT release_id FROM known WHERE release_id IS NOT NULL) AS known
       CROSS JOIN LATERAL (SELECT * FROM release WHERE id = known.release_id OFFSET 0) AS release
       CROSS JOIN LATERAL (SELECT * FROM package WHERE id = release.package_id OFFSET 0) AS package
       LEFT JOIN package_index ON package_index.id = release.package_index_id
@@ -96,9 +96,10 @@ _CLOSURE = f"""{_REACHED}
                     AND release.version_key >= requirement.bounds[1]
                     AND width_bucket(release.version_key, requirement.bounds) %% 2 = 1),
            requirement.extras, requirement.marker_extras, NULL
-      FROM known
+      FROM (SELECT requirement_id, extras FROM known WHERE requirement_id IS NOT NULL) AS known
       CROSS JOIN LATERAL (SELECT * FROM requirement WHERE id = known.requirement_id OFFSET 0)
                  AS requirement
+     WHERE {_MAY_COUNT.format("known")}
 """  # noqa: S608
 
 

@@ -19,6 +19,7 @@ import msgspec
 from psycopg import errors
 
 from thoth.storages.exceptions import InvalidRecordError
+from thoth.storages.graph.queries.validation_documents import RECORD_REMOVALS
 from thoth.storages.graph.queries.values import (
     storable_blob,
     storable_hash,
@@ -110,14 +111,16 @@ _LIST = """
      ORDER BY created_at DESC, id DESC LIMIT %s
 """
 
-_DELETE = "DELETE FROM validation WHERE id = %s AND expires_at > now() RETURNING job_id"
-
-_EXPIRE = """
-    DELETE FROM validation WHERE id IN (
-           SELECT id FROM validation WHERE expires_at <= %s
-            ORDER BY expires_at, id LIMIT %s FOR UPDATE SKIP LOCKED)
-    RETURNING job_id
+_REMOVE = """
+    WITH gone AS (DELETE FROM validation WHERE {which} RETURNING *), removals AS ({removals})
+    SELECT job_id FROM gone
 """
+_DELETE = _REMOVE.format(which="id = %s AND expires_at > now()", removals=RECORD_REMOVALS)
+_EXPIRE = _REMOVE.format(
+    which="""id IN (SELECT id FROM validation WHERE expires_at <= %s
+                     ORDER BY expires_at, id LIMIT %s FOR UPDATE SKIP LOCKED)""",
+    removals=RECORD_REMOVALS,
+)
 
 # Two statements: the second sees who joined a job while the first waited for its row.
 _LOCK_JOBS = "SELECT FROM validation_job WHERE id = ANY(%s) ORDER BY id FOR UPDATE"

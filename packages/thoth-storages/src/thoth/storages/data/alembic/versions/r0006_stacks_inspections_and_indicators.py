@@ -309,6 +309,9 @@ def upgrade() -> None:
     )
     op.create_table(
         "performance_indicator",
+        sa.Column("inspection_result_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("overall_score", sa.Double(), nullable=True),
+        sa.Column("component", sa.Text(collation="C"), nullable=False),
         sa.Column("name", sa.Text(collation="C"), nullable=False),
         sa.Column(
             "parameters",
@@ -328,9 +331,6 @@ def upgrade() -> None:
             server_default=sa.text("'{}'"),
             nullable=False,
         ),
-        sa.Column("inspection_result_id", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("overall_score", sa.Double(), nullable=True),
-        sa.Column("component", sa.Text(collation="C"), nullable=False),
         sa.ForeignKeyConstraint(
             ["inspection_result_id"],
             ["inspection_result.id"],
@@ -347,6 +347,9 @@ def upgrade() -> None:
     )
     op.create_table(
         "pi_conv1d",
+        sa.Column("inspection_result_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("overall_score", sa.Double(), nullable=True),
+        sa.Column("component", sa.Text(collation="C"), nullable=False),
         sa.Column("reps", sa.Integer(), nullable=True),
         sa.Column("batch", sa.Integer(), nullable=True),
         sa.Column("input_width", sa.Integer(), nullable=True),
@@ -360,9 +363,6 @@ def upgrade() -> None:
         sa.Column("data_format", sa.Text(), nullable=True),
         sa.Column("dtype", sa.Text(), nullable=True),
         sa.Column("device", sa.Text(), nullable=True),
-        sa.Column("inspection_result_id", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("overall_score", sa.Double(), nullable=True),
-        sa.Column("component", sa.Text(collation="C"), nullable=False),
         sa.ForeignKeyConstraint(
             ["inspection_result_id"],
             ["inspection_result.id"],
@@ -374,6 +374,9 @@ def upgrade() -> None:
     op.create_index(op.f("pi_conv1d_component_idx"), "pi_conv1d", ["component"])
     op.create_table(
         "pi_conv2d",
+        sa.Column("inspection_result_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("overall_score", sa.Double(), nullable=True),
+        sa.Column("component", sa.Text(collation="C"), nullable=False),
         sa.Column("input_height", sa.Integer(), nullable=True),
         sa.Column("filter_height", sa.Integer(), nullable=True),
         sa.Column("reps", sa.Integer(), nullable=True),
@@ -389,9 +392,6 @@ def upgrade() -> None:
         sa.Column("data_format", sa.Text(), nullable=True),
         sa.Column("dtype", sa.Text(), nullable=True),
         sa.Column("device", sa.Text(), nullable=True),
-        sa.Column("inspection_result_id", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("overall_score", sa.Double(), nullable=True),
-        sa.Column("component", sa.Text(collation="C"), nullable=False),
         sa.ForeignKeyConstraint(
             ["inspection_result_id"],
             ["inspection_result.id"],
@@ -403,6 +403,9 @@ def upgrade() -> None:
     op.create_index(op.f("pi_conv2d_component_idx"), "pi_conv2d", ["component"])
     op.create_table(
         "pi_matmul",
+        sa.Column("inspection_result_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("overall_score", sa.Double(), nullable=True),
+        sa.Column("component", sa.Text(collation="C"), nullable=False),
         sa.Column("reps", sa.Integer(), nullable=True),
         sa.Column("matrix_size", sa.Integer(), nullable=True),
         sa.Column("mini_batch", sa.Integer(), nullable=True),
@@ -410,9 +413,6 @@ def upgrade() -> None:
         sa.Column("elapsed", sa.Double(), nullable=True),
         sa.Column("dtype", sa.Text(), nullable=True),
         sa.Column("device", sa.Text(), nullable=True),
-        sa.Column("inspection_result_id", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("overall_score", sa.Double(), nullable=True),
-        sa.Column("component", sa.Text(collation="C"), nullable=False),
         sa.ForeignKeyConstraint(
             ["inspection_result_id"],
             ["inspection_result.id"],
@@ -424,6 +424,9 @@ def upgrade() -> None:
     op.create_index(op.f("pi_matmul_component_idx"), "pi_matmul", ["component"])
     op.create_table(
         "pi_pybench",
+        sa.Column("inspection_result_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("overall_score", sa.Double(), nullable=True),
+        sa.Column("component", sa.Text(collation="C"), nullable=False),
         sa.Column("rounds", sa.BigInteger(), nullable=True),
         sa.Column("built_in_function_calls_average", sa.Double(), nullable=True),
         sa.Column("built_in_method_lookup_average", sa.Double(), nullable=True),
@@ -439,9 +442,6 @@ def upgrade() -> None:
         sa.Column("string_slicing_average", sa.Double(), nullable=True),
         sa.Column("try_except_average", sa.Double(), nullable=True),
         sa.Column("totals_average", sa.Double(), nullable=True),
-        sa.Column("inspection_result_id", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("overall_score", sa.Double(), nullable=True),
-        sa.Column("component", sa.Text(collation="C"), nullable=False),
         sa.ForeignKeyConstraint(
             ["inspection_result_id"],
             ["inspection_result.id"],
