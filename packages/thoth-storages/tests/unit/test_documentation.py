@@ -38,7 +38,7 @@ from thoth.storages.documents.inspections import InspectionBuild, InspectionResu
 from thoth.storages.graph import hardware_records
 from thoth.storages.graph.queries import indicator_statements, indicators
 from thoth.storages.graph.queries.validation_documents import ValidationDocumentQueue
-from thoth.storages.sync import handlers, run, worker
+from thoth.storages.sync import handlers, run, syncing, worker
 from thoth.storages.sync import metrics as syncing_metrics
 
 FOLDER = Path("docs", "reference")
@@ -129,7 +129,10 @@ def test_every_parameter_and_limit_of_syncing_is_documented() -> None:
     assert {field.name for field in dataclasses.fields(Handler)} <= named
     assert handlers.ENTRY_POINTS in (REFERENCE / DOCUMENTS).read_text()
     text = (REFERENCE / DOCUMENTS).read_text().partition("\n## Syncing\n")[2]
-    for limit in (run.MAX_JOBS, run.BATCH, run.CHUNK, int(worker.STOP_SECONDS)):
+    for limit in (
+        *(run.MAX_JOBS, run.BATCH, run.CHUNK, int(worker.STOP_SECONDS)),
+        *(syncing.MAX_TOGETHER, syncing.MAX_TOGETHER_BYTES // 2**20),
+    ):
         assert re.search(rf"(?<![\d,]){limit:,}(?![\d,])", text), limit
 
 

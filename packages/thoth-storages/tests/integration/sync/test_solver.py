@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from thoth.storages import InvalidArgumentError, InvalidDocumentError, NotFoundError
-from thoth.storages.sync.solver import sync_solver_facts
+from thoth.storages.sync.solver import sync_several_solver_facts, sync_solver_facts
 from thoth.storages.sync.solver_documents import read_solver_document
 from thoth.storages.testing import solver_document, solver_documents
 
@@ -203,6 +203,93 @@ def test_many_may_sync_the_same_documents_at_once(graph: GraphDatabase) -> None:
     assert {name for name in clean if found[name] != clean[name]} == set()
 
 
+def sync_together(graph: GraphDatabase, documents: list[dict[str, Any]], *, force: bool) -> int:
+    """Sync documents in as few transactions as they may be; return how many these were."""
+    facts = [read_solver_document(content) for content in documents]
+    count = 0
+    while facts:
+        with graph.connection() as connection:
+            written = sync_several_solver_facts(connection, facts, force=force)
+        facts = facts[len(written) :]
+        count += 1
+    return count
+
+
+def history(graph: GraphDatabase) -> list[Any]:
+    statement = f"""
+        SELECT named.name, named.version, kind, detail FROM release_change
+          JOIN ({RELEASE}) AS named ON named.id = release_id ORDER BY 1, 2, 3, 4
+    """
+    with graph.migration_connection() as connection:
+        return connection.execute(statement).fetchall()
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_together_leaves_the_same_rows_as_one_by_one(graph: GraphDatabase, force: bool) -> None:
+    wanted = [{"package_name": "a", "version_spec": "==1", "index_url": PYPI}]
+    failed = [{"package_name": "b", "package_version": "1", "index_url": PYPI}]
+    described = {"metadata": {"Summary": "s", "Requires-Python": ">=3.7"}}
+    offered = [{"package_name": "a", "resolved_versions": [{"index": PYPI, "versions": ["1"]}]}]
+    hopeless = [{"package_name": "b", "version_spec": "==1", "index_url": PYPI}]
+    documents = [
+        *solver_documents(12, dependencies=8),
+        document(20, unresolved=wanted, errors=failed),
+        document(21, tree=tree("c", "1"), unresolved=hopeless),
+        document(22, tree=tree("c", "1", importlib_metadata=described, dependencies=offered)),
+        document(23, tree=tree("c", "1", dependencies=[{"package_name": "d"}])),
+        document(24, tree=tree("c", "1", importlib_metadata=described, dependencies=[])),
+        document(24, tree=tree("e", "1")),
+        document(25, tree=tree("c", "1", sha256=["ab" * 32]), unresolved=hopeless),
+    ]
+    for content in documents:
+        graph.sync_solver_result(content, force=force)
+    expected = rows(graph, named=True), history(graph)
+    with graph.migration_connection() as connection:
+        connection.execute(f"TRUNCATE {', '.join(TABLES)} CASCADE")
+    assert 1 < sync_together(graph, documents, force=force) < 9
+    assert (rows(graph, named=True), history(graph)) == expected
+    assert expected[1]
+
+
+def test_those_that_are_synced_are_left_alone_among_others(graph: GraphDatabase) -> None:
+    documents = list(solver_documents(6, dependencies=8))
+    facts = [read_solver_document(content) for content in documents]
+    for content in documents[1::2]:
+        graph.sync_solver_result(content)
+    with graph.connection() as connection:
+        written = sync_several_solver_facts(connection, facts)
+        assert written == [True, False] * 3
+        assert sync_several_solver_facts(connection, facts) == [False] * 6
+        before = rows(graph)
+        assert sync_several_solver_facts(connection, facts, force=True) == [True] * 6
+    assert rows(graph) == before
+
+
+def test_one_that_cannot_be_stored_ends_what_is_written_before_it(graph: GraphDatabase) -> None:
+    documents = [*solver_documents(2, dependencies=8), document(9, tree=tree("a", "1\0"))]
+    facts = [read_solver_document(content) for content in documents]
+    with graph.connection() as connection:
+        assert sync_several_solver_facts(connection, facts) == [True, True]
+        with pytest.raises(InvalidDocumentError, match=r"result.tree\[0\].package_version"):
+            sync_several_solver_facts(connection, facts[2:])
+    assert len(rows(graph)["solver_result"]) == 2
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_syncing_takes_a_number_of_statements_whatever_the_number_of_documents(
+    graph: GraphDatabase, force: bool
+) -> None:
+    def statements(documents: list[dict[str, Any]]) -> int:
+        before = graph.stats()["statements"]
+        sync_together(graph, documents, force=force)
+        return int(graph.stats()["statements"] - before)
+
+    documents = list(solver_documents(60, dependencies=8))
+    few = statements(documents[:20])
+    assert statements(documents[20:]) <= few + 8
+    assert statements(documents) <= 40
+
+
 def test_a_release_that_was_never_found_is_missing_until_it_is(graph: GraphDatabase) -> None:
     vain = document(unresolved=[{"package_name": "a", "version_spec": "==1", "index_url": PYPI}])
     graph.sync_solver_result(vain)
@@ -266,7 +353,7 @@ def test_a_document_without_id_is_synced_under_the_name_it_is_stored_under(
     with pytest.raises(InvalidDocumentError, match="stored under"):
         graph.sync_solver_result(content)
     facts = read_solver_document(content, document_id=name)
-    with graph._connection() as connection:
+    with graph.connection() as connection:
         assert sync_solver_facts(connection, facts)
         assert not sync_solver_facts(connection, facts)
     assert graph.solver_document_id_exists(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import re
@@ -492,6 +493,48 @@ def test_whatever_a_handler_raises_is_its_documents(
         assert raised.value.document_id == ids_of(documents(1))[0]
         with pytest.raises(InvalidArgumentError, match="another process"):
             sync_documents(graph=graph, settings=settings, jobs=2)
+
+
+@pytest.mark.parametrize("graceful", [False, True])
+def test_what_cannot_be_written_together_is_written_one_by_one(
+    graph: GraphDatabase,
+    settings: StoragesSettings,
+    solvers: SolverResultsStore,
+    monkeypatch: pytest.MonkeyPatch,
+    graceful: bool,
+) -> None:
+    made = documents(20)
+    solvers.store_documents(made)
+    known = HANDLERS_MAPPING["solver"]
+    unwanted = ids_of(made)[9]
+    assert known.write_several is not None
+    tried: list[int] = []
+
+    def write(connection: Any, facts: Any, *, force: bool) -> bool:
+        if facts.document.document_id == unwanted:
+            connection.execute("SELECT 1 / 0")
+        return known.write(connection, facts, force=force)
+
+    def write_several(connection: Any, several: Any, *, force: bool) -> list[bool]:
+        tried.append(len(several))
+        with connection.transaction():
+            assert known.write_several is not None
+            written = known.write_several(connection, several, force=force)
+            if unwanted in {facts.document.document_id for facts in several}:
+                connection.execute("SELECT 1 / 0")
+            return written
+
+    changed = dataclasses.replace(known, write=write, write_several=write_several)
+    monkeypatch.setitem(HANDLERS_MAPPING, "solver", changed)
+    if graceful:
+        counts = sync_documents(ids_of(made), graceful=True, graph=graph, settings=settings)
+        assert counts == {"solver": (20, 19, 0, 1)}
+        assert synced(graph) == sorted({*ids_of(made)}.difference({unwanted}))
+        assert max(tried[tried.index(8) + 1 :]) < 8
+    else:
+        with pytest.raises(InvalidDocumentError, match="division by zero"):
+            sync_documents(ids_of(made), graph=graph, settings=settings)
+        assert synced(graph) == sorted(ids_of(made)[:9])
 
 
 # --- processes that end --------------------------------------------------------------------------

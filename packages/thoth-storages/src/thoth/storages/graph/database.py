@@ -281,6 +281,15 @@ class GraphDatabase(
         return pool
 
     @contextmanager
+    def connection(self) -> Iterator[Connection]:
+        """Lend a connection in autocommit mode, for statements and transactions of one's own.
+
+        A transaction that was not ended is undone. Errors of psycopg leave as ours.
+        """
+        with self._connection() as connection:
+            yield connection
+
+    @contextmanager
     def _connection(self) -> Iterator[Connection]:
         with self._connected().connection() as connection:
             yield connection

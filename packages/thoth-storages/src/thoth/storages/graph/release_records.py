@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 
-class ArtifactRecord(msgspec.Struct, frozen=True):
+class ArtifactRecord(msgspec.Struct, frozen=True, gc=False):
     """One file of a release.
 
     `filename` or `sha256` (32 bytes) may be unknown, not both. `kind` is `wheel` or `sdist` (None:
@@ -24,7 +24,7 @@ class ArtifactRecord(msgspec.Struct, frozen=True):
     tags: tuple[str, ...] | None = None
 
 
-class ReleaseMetadataRecord(msgspec.Struct, frozen=True):
+class ReleaseMetadataRecord(msgspec.Struct, frozen=True, gc=False):
     """What a release says of itself (core metadata), dependencies apart.
 
     `license_expression` is PEP 639's, `license` the older free text. `import_packages` are the
@@ -52,7 +52,7 @@ class ReleaseMetadataRecord(msgspec.Struct, frozen=True):
     other: dict[str, Any] = {}
 
 
-class ReleaseRecord(msgspec.Struct, frozen=True):
+class ReleaseRecord(msgspec.Struct, frozen=True, gc=False):
     """A release of a package on an index, as far as it is known.
 
     `package`, `version` and `index_url` are normalised when they are stored; the index is None

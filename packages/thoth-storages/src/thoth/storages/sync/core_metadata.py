@@ -46,7 +46,7 @@ _JSON_NUL = re.compile(rb"((?<!\\)(?:\\\\)*)\\u0000")
 _NOT_JSON = (TypeError, ValueError, OverflowError, RecursionError, msgspec.MsgspecError)
 
 
-class FileEntry(msgspec.Struct, frozen=True):
+class FileEntry(msgspec.Struct, frozen=True, gc=False):
     """A file that was installed, by its path below the directory that modules are imported from."""
 
     path: str | None = None
@@ -114,19 +114,17 @@ def import_packages(paths: Iterable[str]) -> tuple[str, ...]:
     PEP 420) it is the topmost ones there: `google/cloud/storage/__init__.py` is
     `google.cloud.storage`.
     """
-    modules = [parts for path in paths if (parts := _module(path))]
+    modules = [parts for path in paths if path.endswith(_MODULES) and (parts := _module(path))]
     packages = {parts[:-1] for parts in modules if parts[-1] == "__init__"}
     names = {".".join(_topmost(parts, packages)) for parts in modules if len(parts) < 32}
     return tuple(sorted(names.difference({""}))[:MAX_IMPORT_PACKAGES])
 
 
 def _module(path: str) -> tuple[str, ...]:
-    """Return the dotted name of a module's file, in parts; empty for any other file."""
-    if not path.endswith(_MODULES):
-        return ()
+    """Return the dotted name of a module's file, in parts; empty for what is not importable."""
     *folders, filename = path.split("/")
     parts = (*folders, filename.partition(".")[0])
-    return parts if all(part.isidentifier() for part in parts) else ()
+    return parts if all(map(str.isidentifier, parts)) else ()
 
 
 def _topmost(parts: tuple[str, ...], packages: set[tuple[str, ...]]) -> tuple[str, ...]:
@@ -162,6 +160,8 @@ def _storable(other: dict[str, Any]) -> dict[str, Any]:
         return {}
     if len(encoded) > MAX_OTHER_BYTES:
         return {}
+    if b"\\u0000" not in encoded:
+        return other
     cleaned, count = _JSON_NUL.subn(b"\\g<1>" + "\ufffd".encode(), encoded)
     return msgspec.json.decode(cleaned, type=dict[str, Any]) if count else other
 

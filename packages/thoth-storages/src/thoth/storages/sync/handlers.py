@@ -32,7 +32,7 @@ from thoth.storages.sync.provenance import sync_provenance_facts
 from thoth.storages.sync.provenance_documents import read_provenance_document
 from thoth.storages.sync.revsolver import sync_revsolver_facts
 from thoth.storages.sync.revsolver_documents import read_revsolver_document
-from thoth.storages.sync.solver import sync_solver_facts
+from thoth.storages.sync.solver import sync_several_solver_facts, sync_solver_facts
 from thoth.storages.sync.solver_documents import read_solver_document
 from thoth.storages.sync.validation import SYNCED_VALIDATIONS, sync_validation_facts
 from thoth.storages.sync.validation_documents import read_validation_document
@@ -79,7 +79,9 @@ class Handler:
     `retrieve`, and `document_id=` into facts; `InvalidDocumentError` for what it cannot read.
     `write` writes facts on a connection, all or none, and says whether there was anything to write:
     a document that is in the graph is left alone without `force=`. `retrieve` yields ids of the
-    store with documents or errors; its default reads one object a document.
+    store with documents or errors; its default reads one object a document. `write_several`, where
+    there is one, writes facts of several documents in one transaction, all or none: as many of the
+    first ones as leave the same rows as one by one, and says of each what `write` would.
 
     With several jobs the parts are functions and classes that another process can import.
     """
@@ -89,6 +91,7 @@ class Handler:
     read: Callable[..., Any]
     write: Callable[..., bool]
     retrieve: Callable[[Any, Iterable[str]], Iterator[tuple[str, Any]]] = retrieve_results
+    write_several: Callable[..., list[bool]] | None = None
 
 
 _SYNCED_SOLVER_RESULTS = """
@@ -105,7 +108,11 @@ _SYNCED_INSPECTIONS = """
 
 HANDLERS_MAPPING: dict[str, Handler] = {
     "solver": Handler(
-        SolverResultsStore, _SYNCED_SOLVER_RESULTS, read_solver_document, sync_solver_facts
+        SolverResultsStore,
+        _SYNCED_SOLVER_RESULTS,
+        read_solver_document,
+        sync_solver_facts,
+        write_several=sync_several_solver_facts,
     ),
     "dependency": Handler(
         DependencyMonkeyReportsStore,

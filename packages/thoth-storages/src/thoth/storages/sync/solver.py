@@ -1,7 +1,7 @@
-"""Syncing solver documents: what they become, in about twenty statements of one transaction.
+"""Writing solver documents: what several become, in about twenty statements of one transaction.
 
-The document's own row comes first, so that another who syncs the same document waits for it before
-it holds anything else. What is inserted afterwards is in the order of natural keys, packages before
+The documents' own rows come first, so that another who syncs one of them waits for it before it
+holds anything else. What is inserted afterwards is in the order of natural keys, packages before
 indexes before requirements before releases, as every writer of the graph has it.
 """
 
@@ -9,129 +9,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from psycopg.types.json import Jsonb
+import msgspec
+from psycopg import errors
 
 from thoth.storages.exceptions import InvalidDocumentError, InvalidRecordError
-from thoth.storages.graph.queries import release_statements
+from thoth.storages.graph.queries import packing, release_statements
 from thoth.storages.graph.queries.family import ECOSYSTEM
-from thoth.storages.graph.queries.releases import record_releases
+from thoth.storages.graph.queries.foreign_keys import ForeignKeys
+from thoth.storages.graph.queries.release_batches import prepare, prepare_together
+from thoth.storages.graph.queries.release_writer import write
 from thoth.storages.graph.queries.transactions import in_transaction
 from thoth.storages.graph.queries.values import storable_text
+from thoth.storages.sync import solver_statements as sql
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from thoth.storages.graph.connections import Connection
+    from thoth.storages.graph.queries.release_batches import Batch
     from thoth.storages.sync.solver_documents import Outcome, SolverFacts
-
-# The markers of an environment are the greatest that any document says, so that they do not depend
-# on the order in which documents are synced.
-_ADD_RESULT = """
-    WITH environment AS (
-         SELECT id FROM software_environment
-          WHERE os_name = %(os_name)s AND os_version = %(os_version)s
-            AND python_version = %(python_version)s),
-    described AS (
-         UPDATE software_environment SET markers = %(markers)s::jsonb
-           FROM environment
-          WHERE software_environment.id = environment.id AND %(markers)s::jsonb IS NOT NULL
-            AND (software_environment.markers IS NULL
-                 OR software_environment.markers < %(markers)s::jsonb))
-    INSERT INTO solver_result
-           (software_environment_id, duration, created_at, document_id, solver_name,
-            solver_version, unparsed)
-    SELECT environment.id, %(duration)s::int, %(created_at)s::timestamptz, %(document_id)s,
-           %(solver_name)s, %(solver_version)s, %(unparsed)s::jsonb
-      FROM environment
-    ON CONFLICT (document_id) DO NOTHING
-    RETURNING id
-"""
-_ADD_ENVIRONMENT = """
-    INSERT INTO software_environment (os_name, os_version, python_version, markers)
-    VALUES (%(os_name)s, %(os_version)s, %(python_version)s, %(markers)s::jsonb)
-    ON CONFLICT DO NOTHING
-"""
-_LOCK_RESULT = """
-    SELECT id FROM solver_result WHERE document_id = %(document_id)s FOR NO KEY UPDATE
-"""
-_CHANGE_RESULT = """
-    UPDATE solver_result
-       SET software_environment_id = environment.id, duration = %(duration)s::int,
-           created_at = %(created_at)s::timestamptz, solver_name = %(solver_name)s,
-           solver_version = %(solver_version)s, unparsed = %(unparsed)s::jsonb
-      FROM software_environment AS environment
-     WHERE solver_result.document_id = %(document_id)s
-       AND environment.os_name = %(os_name)s AND environment.os_version = %(os_version)s
-       AND environment.python_version = %(python_version)s
-       AND (solver_result.software_environment_id, solver_result.duration,
-            solver_result.created_at, solver_result.solver_name, solver_result.solver_version,
-            solver_result.unparsed)
-           IS DISTINCT FROM
-           (environment.id, %(duration)s::int, %(created_at)s::timestamptz, %(solver_name)s,
-            %(solver_version)s::text, %(unparsed)s::jsonb)
-"""
-_DELETE_OTHER_SOLVED = """
-    DELETE FROM solved
-     WHERE solver_result_id = %(result)s AND release_id <> ALL(%(releases)s::int[])
-"""
-
-# A release that solvers only know of because they did not find it is missing, unless somebody finds
-# it; one that went missing since it was recorded (which is a change of it) is left as it is.
-_FOUND = """
-    UPDATE release SET is_missing = false
-     WHERE id = ANY(%(seen)s::int[]) AND is_missing
-       AND NOT EXISTS (SELECT FROM release_change
-                        WHERE release_change.release_id = release.id
-                          AND release_change.kind = 'missing')
-"""
-# What this transaction recorded, it recorded now.
-_NOT_FOUND = """
-    UPDATE release SET is_missing = true
-     WHERE id = ANY(%(unsolvable)s::int[]) AND recorded_at = now() AND NOT is_missing
-"""
-_ADD_SOLVED = """
-    INSERT INTO solved
-           (release_id, solver_result_id, error, unsolvable, unparseable, error_type, details)
-    SELECT release_id, %(result)s::int, error, unsolvable, unparseable, error_type, details
-      FROM unnest(%(releases)s::int[], %(errors)s::bool[], %(unsolvable)s::bool[],
-                  %(unparseable)s::bool[], %(types)s::text[], %(details)s::text[])
-           AS new (release_id, error, unsolvable, unparseable, error_type, details)
-     ORDER BY release_id
-    ON CONFLICT (release_id, solver_result_id) DO UPDATE
-       SET error = excluded.error, unsolvable = excluded.unsolvable,
-           unparseable = excluded.unparseable, error_type = excluded.error_type,
-           details = excluded.details
-     WHERE (solved.error, solved.unsolvable, solved.unparseable, solved.error_type, solved.details)
-           IS DISTINCT FROM
-           (excluded.error, excluded.unsolvable, excluded.unparseable, excluded.error_type,
-            excluded.details)
-"""
-_UNRESOLVED = """
-    wanted AS (
-         SELECT DISTINCT package.id AS package_id, new.specifier COLLATE "C" AS specifier,
-                package_index.id AS package_index_id
-           FROM unnest(%(packages)s::text[], %(urls)s::text[], %(specifiers)s::text[])
-                AS new (package, url, specifier)
-           JOIN package ON package.ecosystem = %(ecosystem)s AND package.name = new.package
-           LEFT JOIN package_index
-                  ON package_index.ecosystem = %(ecosystem)s AND package_index.url = new.url)
-"""
-_ADD_UNRESOLVED = f"""
-    WITH {_UNRESOLVED}
-    INSERT INTO unresolved (solver_result_id, package_id, package_index_id, specifier)
-    SELECT %(result)s::int, package_id, package_index_id, specifier FROM wanted ORDER BY 2, 4, 3
-    ON CONFLICT DO NOTHING
-"""  # noqa: S608 - constants of ours
-_DELETE_OTHER_UNRESOLVED = f"""
-    WITH {_UNRESOLVED}
-    DELETE FROM unresolved
-     WHERE solver_result_id = %(result)s::int
-       AND NOT EXISTS (SELECT FROM wanted
-                        WHERE wanted.package_id = unresolved.package_id
-                          AND wanted.specifier = unresolved.specifier
-                          AND wanted.package_index_id
-                              IS NOT DISTINCT FROM unresolved.package_index_id)
-"""  # noqa: S608 - constants of ours
 
 _KEYS = {
     "package": "package_name",
@@ -148,149 +44,257 @@ def sync_solver_facts(connection: Connection, facts: SolverFacts, *, force: bool
     rows are those of this document, however often. Safe for any number of parallel writers. Raises
     `InvalidDocumentError` for what cannot be stored.
     """
-    synced: bool = in_transaction(connection, lambda: _Writer(connection, facts).write(force=force))
-    return synced
+    return sync_several_solver_facts(connection, [facts], force=force)[0]
+
+
+def sync_several_solver_facts(
+    connection: Connection, documents: Sequence[SolverFacts], *, force: bool = False
+) -> list[bool]:
+    """Write the first of several documents in one transaction; say of each whether it was written.
+
+    As many as leave the same rows as if each had been written by itself, with
+    `sync_solver_facts()`, in this order; at least one. The answer is as long as they are many.
+    """
+    wanted = _without_repetition(documents)
+    try:
+        batch, count = prepare_together([each.records for each in wanted], ecosystem=ECOSYSTEM)
+    except InvalidRecordError as error:
+        raise _invalid_document(wanted, error) from error
+    chosen = wanted[:count]
+
+    def work() -> list[bool]:
+        return _Writer(connection, chosen, batch).write(force=force)
+
+    written: list[bool] = in_transaction(connection, work)
+    return written
+
+
+def _without_repetition(documents: Sequence[SolverFacts]) -> list[SolverFacts]:
+    """Return documents up to the first whose id one before it has."""
+    found: dict[str, SolverFacts] = {}
+    for facts in documents:
+        if facts.document.document_id in found:
+            break
+        found[facts.document.document_id] = facts
+    return list(found.values())
 
 
 class _Writer:
-    """Writes the facts of one document in the caller's transaction."""
+    """Writes documents of different ids in the caller's transaction; a batch has their records."""
 
-    def __init__(self, connection: Connection, facts: SolverFacts) -> None:
+    def __init__(
+        self, connection: Connection, documents: Sequence[SolverFacts], batch: Batch
+    ) -> None:
         self._connection = connection
-        self._facts = facts
+        self._documents = documents
+        self._batch = batch
+        self._results: dict[str, int] = {}
+        self._known: set[int] = set()
+        self._foreign_keys = ForeignKeys(connection)
 
-    def write(self, *, force: bool) -> bool:
-        added = self._add_result()
-        if added is None and not force:
-            return False
-        result = self._change_result() if added is None else added
+    def write(self, *, force: bool) -> list[bool]:
+        if force:
+            self._change_results()
+        self._add_results(force=force)
+        documents = self._documents
+        written = [each.document.document_id in self._results for each in documents]
+        if not all(written):
+            self._documents = [
+                each for each, wanted in zip(documents, written, strict=True) if wanted
+            ]
+            records = [each.records for each in self._documents]
+            self._batch, _ = prepare_together(records, ecosystem=ECOSYSTEM)
+        if self._documents:
+            self._write_facts()
+        return written
+
+    def _write_facts(self) -> None:
+        self._foreign_keys.prepare()
         self._add_unresolved_packages()
-        releases = self._record_releases()
-        outcomes = _by_release(self._facts.outcomes, releases)
-        if added is None:
-            self._execute(_DELETE_OTHER_SOLVED, {"result": result, "releases": sorted(outcomes)})
-            self._execute(_DELETE_OTHER_UNRESOLVED, self._unresolved_columns(result))
+        releases = self._split(write(self._connection, self._batch, self._foreign_keys))
+        outcomes = [
+            _by_release(each.outcomes, ids)
+            for each, ids in zip(self._documents, releases, strict=True)
+        ]
+        solved = self._solved_columns(outcomes)
+        unresolved = self._unresolved_columns()
+        if self._known:
+            known = {"known": packing.integers(sorted(self._known))}
+            self._execute(sql.DELETE_OTHER_SOLVED, solved | known)
+            self._execute(sql.DELETE_OTHER_UNRESOLVED, unresolved | known)
         self._mark_missing(releases)
-        self._add_solved(result, outcomes)
-        self._add_unresolved(result)
-        return True
+        solved_releases = sorted(set().union(*outcomes))
+        if solved_releases:
+            self._foreign_keys.lock(release_statements.LOCK_RECORDED, solved_releases)
+            with self._foreign_keys.unchecked():
+                self._execute(sql.ADD_SOLVED, solved)
+        if any(each.unresolved for each in self._documents):
+            self._execute(sql.ADD_UNRESOLVED, unresolved)
 
-    def _result_columns(self) -> dict[str, Any]:
-        facts = self._facts
-        environment, metadata = facts.environment, facts.document.metadata
-        markers = environment.markers
+    # --- the documents' own rows -----------------------------------------------------------------
+
+    def _change_results(self) -> None:
+        """Lock the rows of documents that have one, and let them say what the documents do."""
+        self._lock_results(self._documents)
+        known = [each for each in self._documents if each.document.document_id in self._results]
+        if known:
+            columns = self._result_columns(known)
+            self._execute(sql.ADD_ENVIRONMENTS, columns)
+            self._execute(sql.CHANGE_RESULTS, columns)
+
+    def _lock_results(self, documents: Sequence[SolverFacts]) -> None:
+        ids = {"document_ids": packing.texts([each.document.document_id for each in documents])}
+        found: dict[str, int] = dict(self._rows(sql.LOCK_RESULTS, ids))
+        self._results |= found
+        self._known |= set(found.values())
+
+    def _add_results(self, *, force: bool) -> None:
+        """Add rows of documents that have none."""
+        for is_last in (False, True):
+            lacking = self._lacking()
+            if not lacking:
+                return
+            columns = self._result_columns(lacking)
+            if is_last:
+                self._execute(sql.ADD_ENVIRONMENTS, columns)
+            self._results.update(self._rows(sql.ADD_RESULTS, columns))
+        if force and self._lacking():
+            raise errors.SerializationFailure("a document was synced by another meanwhile")
+
+    def _lacking(self) -> list[SolverFacts]:
+        return [each for each in self._documents if each.document.document_id not in self._results]
+
+    def _result_columns(self, documents: Sequence[SolverFacts]) -> dict[str, Any]:
+        places: dict[bytes, int] = {}
+        environments = []
+        for facts in documents:
+            key = msgspec.json.encode(facts.environment)
+            places.setdefault(key, len(places) + 1)
+            environments.append(places[key])
+        distinct = {
+            place: facts.environment for place, facts in zip(environments, documents, strict=True)
+        }
+        named = [distinct[place] for place in sorted(distinct)]
+        said = [each.markers for each in named]
+        envelopes = [facts.document for facts in documents]
         return {
-            "os_name": environment.os_name,
-            "os_version": environment.os_version,
-            "python_version": environment.python_version,
-            "markers": None if markers is None else Jsonb(markers),
-            "duration": metadata.duration,
-            "created_at": facts.document.created_at,
-            "document_id": facts.document.document_id,
-            "solver_name": facts.solver_name,
-            "solver_version": self._solver_version(),
-            "unparsed": Jsonb(facts.unparsed),
+            "os_names": packing.texts([each.os_name for each in named]),
+            "os_versions": packing.texts([each.os_version for each in named]),
+            "python_versions": packing.texts([each.python_version for each in named]),
+            "markers": packing.texts([None if each is None else _json(each) for each in said]),
+            "document_ids": packing.texts([each.document_id for each in envelopes]),
+            "environments": packing.integers(environments),
+            "durations": packing.integers(
+                [
+                    -1 if each.metadata.duration is None else each.metadata.duration
+                    for each in envelopes
+                ]
+            ),
+            "created": packing.times([each.created_at for each in envelopes]),
+            "solver_names": packing.texts([facts.solver_name for facts in documents]),
+            "solver_versions": packing.texts([_solver_version(facts) for facts in documents]),
+            "unparsed": packing.texts([_json(facts.unparsed) for facts in documents]),
         }
 
-    def _solver_version(self) -> str:
-        version = self._facts.document.metadata.analyzer_version
-        try:
-            return storable_text("analyzer_version", version)
-        except InvalidRecordError as error:
-            path = "metadata.analyzer_version"
-            raise self._facts.document.invalid(path, error.problem) from error
-
-    def _add_result(self) -> int | None:
-        """Add the document's row, None where it has one."""
-        columns = self._result_columns()
-        row = self._row(_ADD_RESULT, columns)
-        if row is None and self._row(_LOCK_RESULT, columns) is None:
-            self._execute(_ADD_ENVIRONMENT, columns)
-            row = self._row(_ADD_RESULT, columns)
-        return None if row is None else row[0]
-
-    def _change_result(self) -> int:
-        columns = self._result_columns()
-        row = self._row(_LOCK_RESULT, columns)
-        assert row is not None  # noqa: S101 - whoever deletes it waits for this transaction
-        self._execute(_ADD_ENVIRONMENT, columns)
-        self._execute(_CHANGE_RESULT, columns)
-        return int(row[0])
+    # --- releases --------------------------------------------------------------------------------
 
     def _add_unresolved_packages(self) -> None:
         """Add packages and indexes that no release will add.
 
-        Together with all others of the document: what is added in two goes may deadlock.
+        Together with all others of the documents: what is added in two goes may deadlock.
         """
-        wanted = self._facts.unresolved
+        documents = self._documents
+        wanted = [package for each in documents for package in each.unresolved]
         if not wanted:
             return
-        names = {"ecosystem": ECOSYSTEM, "names": [package.package for package in wanted]}
-        if len(self._rows(release_statements.FIND_PACKAGES, names)) < len(set(names["names"])):
-            names["names"] = sorted(self._facts.packages)
-            self._execute(release_statements.ADD_PACKAGES, names)
-        urls = {
-            "ecosystem": ECOSYSTEM,
-            "urls": [package.index_url for package in wanted if package.index_url is not None],
-        }
-        if len(self._rows(release_statements.FIND_INDEXES, urls)) < len(set(urls["urls"])):
-            urls["urls"] = sorted(self._facts.index_urls)
-            self._execute(release_statements.ADD_INDEXES, urls)
+        names = set().union(*(each.packages for each in documents))
+        found = {"ecosystem": ECOSYSTEM, "names": packing.texts(list(names))}
+        missing = names.difference(
+            name for name, _ in self._rows(release_statements.FIND_PACKAGES, found)
+        )
+        if any(package.package in missing for package in wanted):
+            found["names"] = packing.texts(sorted(missing))
+            self._execute(release_statements.ADD_PACKAGES, found)
+        urls = {package.index_url for package in wanted if package.index_url is not None}
+        found = {"ecosystem": ECOSYSTEM, "urls": list(urls)}
+        if len(self._rows(release_statements.FIND_INDEXES, found)) < len(urls):
+            found["urls"] = sorted(set().union(*(each.index_urls for each in documents)))
+            self._execute(release_statements.ADD_INDEXES, found)
 
-    def _record_releases(self) -> list[int]:
-        try:
-            return record_releases(self._connection, self._facts.records)
-        except InvalidRecordError as error:
-            raise _invalid_document(self._facts, error) from error
+    def _split(self, releases: Sequence[int]) -> list[Sequence[int]]:
+        """Return for each document the ids of the releases that its records are of."""
+        split, start = [], 0
+        for facts in self._documents:
+            split.append(releases[start : start + len(facts.records)])
+            start += len(facts.records)
+        return split
 
-    def _mark_missing(self, releases: Sequence[int]) -> None:
-        facts = self._facts
-        seen = set(releases[: facts.seen])
-        unsolvable = {
-            releases[outcome.record] for outcome in facts.outcomes if outcome.unsolvable
-        }.difference(seen)
+    def _mark_missing(self, releases: Sequence[Sequence[int]]) -> None:
+        """Mark releases that are missing or found, as if document after document did it.
+
+        A release is recorded by the first document that mentions it.
+        """
+        seen: set[int] = set()
+        mentioned: set[int] = set()
+        unsolvable: set[int] = set()
+        for facts, ids in zip(self._documents, releases, strict=True):
+            wanted = {ids[outcome.record] for outcome in facts.outcomes if outcome.unsolvable}
+            unsolvable |= wanted.difference(mentioned)
+            mentioned.update(ids)
+            seen.update(ids[: facts.seen])
         if seen:
-            self._execute(_FOUND, {"seen": sorted(seen)})
+            self._execute(sql.FOUND, {"seen": packing.integers(sorted(seen))})
+        unsolvable -= seen
         if unsolvable:
-            self._execute(_NOT_FOUND, {"unsolvable": sorted(unsolvable)})
+            self._execute(sql.NOT_FOUND, {"unsolvable": packing.integers(sorted(unsolvable))})
 
-    def _add_solved(self, result: int, outcomes: dict[int, Outcome]) -> None:
-        if not outcomes:
-            return
-        found = outcomes.values()
-        parameters = {
-            "result": result,
-            "releases": list(outcomes),
-            "errors": [outcome.error for outcome in found],
-            "unsolvable": [outcome.unsolvable for outcome in found],
-            "unparseable": [outcome.unparseable for outcome in found],
-            "types": [outcome.error_type for outcome in found],
-            "details": [outcome.details for outcome in found],
-        }
-        self._execute(_ADD_SOLVED, parameters)
+    # --- outcomes --------------------------------------------------------------------------------
 
-    def _add_unresolved(self, result: int) -> None:
-        if self._facts.unresolved:
-            self._execute(_ADD_UNRESOLVED, self._unresolved_columns(result))
-
-    def _unresolved_columns(self, result: int) -> dict[str, Any]:
-        wanted = self._facts.unresolved
+    def _solved_columns(self, outcomes: Sequence[Mapping[int, Outcome]]) -> dict[str, Any]:
+        results: list[int] = []
+        releases: list[int] = []
+        found: list[Outcome] = []
+        for facts, each in zip(self._documents, outcomes, strict=True):
+            results += [self._results[facts.document.document_id]] * len(each)
+            releases += each
+            found += each.values()
         return {
-            "result": result,
-            "ecosystem": ECOSYSTEM,
-            "packages": [package.package for package in wanted],
-            "urls": [package.index_url for package in wanted],
-            "specifiers": [package.specifier for package in wanted],
+            "results": packing.integers(results),
+            "releases": packing.integers(releases),
+            "flags": packing.integers(
+                [each.error | each.unsolvable << 1 | each.unparseable << 2 for each in found]
+            ),
+            "types": packing.texts([each.error_type for each in found]),
+            "details": packing.texts([each.details for each in found]),
         }
 
-    def _row(self, statement: str, parameters: dict[str, Any]) -> tuple[Any, ...] | None:
-        return self._connection.execute(statement, parameters).fetchone()
+    def _unresolved_columns(self) -> dict[str, Any]:
+        wanted = [(facts, package) for facts in self._documents for package in facts.unresolved]
+        results = [self._results[facts.document.document_id] for facts, _ in wanted]
+        return {
+            "ecosystem": ECOSYSTEM,
+            "results": packing.integers(results),
+            "packages": packing.texts([package.package for _, package in wanted]),
+            "urls": packing.texts([package.index_url for _, package in wanted]),
+            "specifiers": packing.texts([package.specifier for _, package in wanted]),
+        }
 
     def _rows(self, statement: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
         return self._connection.execute(statement, parameters).fetchall()
 
     def _execute(self, statement: str, parameters: dict[str, Any]) -> None:
         self._connection.execute(statement, parameters)
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def _solver_version(facts: SolverFacts) -> str:
+    try:
+        return storable_text("analyzer_version", facts.document.metadata.analyzer_version)
+    except InvalidRecordError as error:
+        raise facts.document.invalid("metadata.analyzer_version", error.problem) from error
 
 
 def _by_release(outcomes: Sequence[Outcome], releases: Sequence[int]) -> dict[int, Outcome]:
@@ -303,16 +307,17 @@ def _by_release(outcomes: Sequence[Outcome], releases: Sequence[int]) -> dict[in
     return found
 
 
-def _invalid_document(facts: SolverFacts, error: InvalidRecordError) -> InvalidDocumentError:
-    """Return the error of the document whose record could not be stored: find its place."""
-    from thoth.storages.graph.queries.release_batches import prepare
-
-    for number, record in enumerate(facts.records):
-        try:
-            prepare([record], ecosystem=ECOSYSTEM)
-        except InvalidRecordError as found:
-            return facts.document.invalid(_key(facts, number, found.field), found.problem)
-    return facts.document.invalid("result", f"{error.field} {error.problem}")
+def _invalid_document(
+    documents: Sequence[SolverFacts], error: InvalidRecordError
+) -> InvalidDocumentError:
+    """Return the error of the first document that has a record which cannot be stored."""
+    for facts in documents:
+        for number, record in enumerate(facts.records):
+            try:
+                prepare([record], ecosystem=ECOSYSTEM)
+            except InvalidRecordError as found:
+                return facts.document.invalid(_key(facts, number, found.field), found.problem)
+    return documents[0].document.invalid("result", f"{error.field} {error.problem}")
 
 
 def _key(facts: SolverFacts, number: int, field: str) -> str:

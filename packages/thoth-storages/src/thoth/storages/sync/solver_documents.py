@@ -43,14 +43,14 @@ _PIN = re.compile(r"[\s(]*(===?)\s*([^\s,;()*]+)[\s)]*")
 _PINNED = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[[^\]]*\])?\s*(===?[^,;]+)", re.ASCII)
 
 
-class ResolvedVersions(msgspec.Struct, frozen=True):
+class ResolvedVersions(msgspec.Struct, frozen=True, gc=False):
     """Versions of a dependency that a package index had."""
 
     index: str | None = None
     versions: list[str] | None = None
 
 
-class DependencyEntry(msgspec.Struct, frozen=True):
+class DependencyEntry(msgspec.Struct, frozen=True, gc=False):
     """A requirement that a release declares.
 
     `specifier` was `required_version` in 2018, and `resolved_versions` a list of versions.
@@ -65,7 +65,7 @@ class DependencyEntry(msgspec.Struct, frozen=True):
     resolved_versions: list[ResolvedVersions | str] | None = None
 
 
-class ImportlibMetadata(msgspec.Struct, frozen=True):
+class ImportlibMetadata(msgspec.Struct, frozen=True, gc=False):
     """What the installed release says of itself."""
 
     metadata: dict[str, Any] | None = None
@@ -73,7 +73,7 @@ class ImportlibMetadata(msgspec.Struct, frozen=True):
     files: list[FileEntry] | None = None
 
 
-class TreeEntry(msgspec.Struct, frozen=True):
+class TreeEntry(msgspec.Struct, frozen=True, gc=False):
     """A release that was installed."""
 
     package_name: str
@@ -85,7 +85,7 @@ class TreeEntry(msgspec.Struct, frozen=True):
     dependencies: list[DependencyEntry] | None = None
 
 
-class ErrorEntry(msgspec.Struct, frozen=True):
+class ErrorEntry(msgspec.Struct, frozen=True, gc=False):
     """A release that could not be installed; `package_version` was `version` in 2018."""
 
     package_name: str
@@ -96,7 +96,7 @@ class ErrorEntry(msgspec.Struct, frozen=True):
     details: Any = None
 
 
-class UnresolvedEntry(msgspec.Struct, frozen=True):
+class UnresolvedEntry(msgspec.Struct, frozen=True, gc=False):
     """A package of which no release was found in the versions that were asked for."""
 
     package_name: str
@@ -104,7 +104,7 @@ class UnresolvedEntry(msgspec.Struct, frozen=True):
     index_url: str | None = None
 
 
-class UnparsedEntry(msgspec.Struct, frozen=True):
+class UnparsedEntry(msgspec.Struct, frozen=True, gc=False):
     """A requirement that the solver could not read."""
 
     requirement: str
@@ -130,7 +130,8 @@ class Environment(msgspec.Struct, frozen=True):
     markers: dict[str, str] | None = None
 
 
-class Outcome(msgspec.Struct, frozen=True):
+# The collector of reference cycles need not look at structs of which there are many.
+class Outcome(msgspec.Struct, frozen=True, gc=False):
     """What a solver found out about a release: the one of `records` at `record`."""
 
     record: int
@@ -141,7 +142,7 @@ class Outcome(msgspec.Struct, frozen=True):
     details: str | None = None
 
 
-class UnresolvedPackage(msgspec.Struct, frozen=True):
+class UnresolvedPackage(msgspec.Struct, frozen=True, gc=False):
     """A package, normalised, and what was asked of it: any version where `specifier` is empty."""
 
     package: str
@@ -151,13 +152,13 @@ class UnresolvedPackage(msgspec.Struct, frozen=True):
 
 @dataclass(slots=True)
 class SolverFacts:
-    """The rows that a solver document becomes.
+    """The rows that a solver document becomes; `document` without its result, which they hold.
 
     `places` says where each of `records` is in the document. The first `seen` of them were
     installed, or an index had them. `packages` and `index_urls` are all that it names, normalised.
     """
 
-    document: Document[SolverReport]
+    document: Document[None]
     solver_name: str
     environment: Environment
     records: list[ReleaseRecord] = field(default_factory=list)
@@ -185,7 +186,7 @@ def read_solver_document(
     """
     document = read_document(content, SolverReport, document_id=document_id)
     solver_name, environment = _environment(document)
-    facts = SolverFacts(document, solver_name, environment)
+    facts = SolverFacts(document.without_result(), solver_name, environment)
     reader = _Reader(facts)
     report = document.result
     for number, entry in enumerate(report.tree):
@@ -282,24 +283,19 @@ class _Reader:
         """Read which releases of a dependency an index had."""
         name = self.names[entry.package_name]
         for number, resolved in enumerate(entry.resolved_versions or ()):
-            if isinstance(resolved, str):
-                self._offered(name, resolved, None, (*place, "resolved_versions", number))
-                continue
             path = (*place, "resolved_versions", number)
+            if isinstance(resolved, str):
+                self._known(name, resolved, None, path)
+                continue
             url = self._url(resolved.index, (*path, "index"))
             for version in resolved.versions or ():
-                self._offered(name, version, url, path)
-
-    def _offered(self, name: str, version: str, url: str | None, place: _Place) -> None:
-        if (name, version, url) not in self._positions:
-            self._add(ReleaseRecord(package=name, version=version, index_url=url), place)
+                self._known(name, version, url, path)
 
     def _known(self, name: str, version: str, url: str | None, place: _Place) -> int:
         """Return the position of a release's record, which is added where there is none."""
         position = self._positions.get((name, version, url))
         if position is None:
-            record = ReleaseRecord(package=name, version=version, index_url=url)
-            position = self._add(record, place)
+            position = self._add(ReleaseRecord(name, version, url), place)
         return position
 
     def _add(self, record: ReleaseRecord, place: _Place) -> int:

@@ -23,11 +23,14 @@ COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 COPY_TRAILER = b"\xff\xff"
 """How binary data of COPY end."""
 
-_NULL = b"\xff\xff\xff\xff"
+NULL = b"\xff\xff\xff\xff"
+"""A null in a row or an array."""
+_SHORT = struct.Struct(">h").pack
 _LENGTH = struct.Struct(">i").pack
 _TIME = struct.Struct(">iq").pack
 _BYTEA, _INT4, _TEXT, _TIMESTAMPTZ = 17, 23, 25, 1184
 _EPOCH, _MICROSECOND = datetime(2000, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
+_TRUTHS = {None: NULL, False: b"\0\0\0\1\0", True: b"\0\0\0\1\1"}
 _ROW_OF_TWO, _INT4_FOLLOWS = b"\0\2\0\0\0\4", b"\0\0\0\4"
 
 
@@ -71,31 +74,54 @@ def integers(values: Sequence[int]) -> PackedIntegers:
 
 def texts(values: Sequence[str | None]) -> PackedTexts:
     """Pack texts, many of which may be the same."""
-    elements = _TextElements()
-    return PackedTexts(_array(_TEXT, [elements[value] for value in values]))
+    return PackedTexts(_array(_TEXT, text_elements(values)))
 
 
 def blobs(values: Sequence[bytes | None]) -> PackedBytes:
     """Pack bytes."""
-    return PackedBytes(
-        _array(
-            _BYTEA,
-            [_NULL if value is None else _LENGTH(len(value)) + value for value in values],
-        )
-    )
+    return PackedBytes(_array(_BYTEA, blob_elements(values)))
 
 
 def times(values: Sequence[datetime | None]) -> PackedTimes:
     """Pack times with time zones."""
-    return PackedTimes(
-        _array(
-            _TIMESTAMPTZ,
-            [
-                _NULL if value is None else _TIME(8, (value - _EPOCH) // _MICROSECOND)
-                for value in values
-            ],
-        )
-    )
+    return PackedTimes(_array(_TIMESTAMPTZ, time_elements(values)))
+
+
+def integer_elements(values: Sequence[int | None]) -> list[bytes]:
+    """Return numbers of 32 bits as fields of a row or elements of an array; so the next three."""
+    elements = {
+        value: NULL if value is None else _INT4_FOLLOWS + _LENGTH(value) for value in set(values)
+    }
+    return [elements[value] for value in values]
+
+
+def text_elements(values: Sequence[str | None]) -> list[bytes]:
+    """Return texts, many of which may be the same."""
+    elements = _TextElements()
+    return [elements[value] for value in values]
+
+
+def blob_elements(values: Sequence[bytes | None]) -> list[bytes]:
+    """Return bytes."""
+    return [NULL if value is None else _LENGTH(len(value)) + value for value in values]
+
+
+def time_elements(values: Sequence[datetime | None]) -> list[bytes]:
+    """Return times with time zones."""
+    return [
+        NULL if value is None else _TIME(8, (value - _EPOCH) // _MICROSECOND) for value in values
+    ]
+
+
+def truth_element(value: bool | None) -> bytes:
+    """Return a truth value as a field of a row."""
+    return _TRUTHS[value]
+
+
+def rows(columns: Sequence[Sequence[bytes]]) -> bytes:
+    """Return rows for COPY, given the fields of each column."""
+    start = _SHORT(len(columns))
+    return b"".join([start + b"".join(fields) for fields in zip(*columns, strict=True)])
 
 
 def unpack_integers(sent: bytes) -> array[int]:
@@ -127,7 +153,7 @@ class _TextElements(dict[str | None, bytes]):
 
     def __missing__(self, value: str | None) -> bytes:
         if value is None:
-            element = _NULL
+            element = NULL
         else:
             encoded = value.encode()
             element = _LENGTH(len(encoded)) + encoded

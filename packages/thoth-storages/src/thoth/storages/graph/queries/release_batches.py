@@ -10,53 +10,34 @@ import hashlib
 import logging
 import re
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
 from thoth.storages.exceptions import InvalidRecordError
 from thoth.storages.graph.queries.family import ECOSYSTEM
-from thoth.storages.graph.queries.values import (
-    MAX_TEXT_CHARACTERS,
-    storable_hash,
-    storable_text,
-    storable_time,
+from thoth.storages.graph.queries.release_checks import (
+    MAX_KEY_CHARACTERS,
+    check,
+    checked_text,
+    storable_index_url,
+    storable_package,
+    storable_requires_python,
+    storable_version,
 )
-from thoth.storages.graph.release_records import (
-    ArtifactRecord,
-    ReleaseMetadataRecord,
-    ReleaseRecord,
-)
+from thoth.storages.graph.release_records import ReleaseMetadataRecord, ReleaseRecord
 from thoth.storages.graph.requirements import parse_requirement
-from thoth.storages.graph.versions import (
-    normalize_index_url,
-    normalize_package_name,
-    normalize_version,
-)
+from thoth.storages.graph.versions import normalize_package_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-MAX_KEY_CHARACTERS = 512
-"""A name, version, URL, file name or classifier may have at most so many characters.
-
-PostgreSQL's index entries hold at most 2,704 bytes.
-"""
-MAX_DESCRIPTION_CHARACTERS = 2**20
-"""The description of a release may have at most so many characters."""
-MAX_OTHER_BYTES = 2**20
-"""The remaining metadata of a release may have at most so many bytes as JSON."""
-_MAX_SIZE = 2**63 - 1
-
 _logger = logging.getLogger("thoth.storages.graph.queries")
 _NAME = re.compile(r"[ \t]*([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)[ \t]*", re.ASCII)
-_JSON_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _MEMOISED_CHARACTERS = 512
-_FLAG = frozenset({bool, type(None)})
-_INDEXED = ("license_expression",)
-_LISTS = ("platforms", "classifiers", "import_packages")
+_MEMOISED_DIGESTS = 65_536
+# What requirements that were seen lately come to; emptied when it is full.
+_DIGESTS: dict[str, bytes | None] = {}
 
 
 class Requirement(msgspec.Struct, frozen=True):
@@ -82,6 +63,7 @@ class Batch:
 
     `positions` says which of `releases` each record given is about. `texts` are the requirements as
     they were given, by the digests that `dependencies` has, which are in ascending order.
+    `requirements` are those that were parsed on the way.
     """
 
     ecosystem: str
@@ -89,39 +71,126 @@ class Batch:
     releases: list[ReleaseRecord] = field(default_factory=list)
     positions: list[int] = field(default_factory=list)
     texts: dict[bytes, str] = field(default_factory=dict)
+    requirements: dict[bytes, Requirement] = field(default_factory=dict)
     dependencies: list[tuple[bytes, ...] | None] = field(default_factory=list)
     digests: list[bytes | None] = field(default_factory=list)
+
+    def requirement(self, digest: bytes) -> Requirement:
+        """Return the row of a requirement of the batch."""
+        known = self.requirements.get(digest) or read_requirement(self.texts[digest])
+        assert known is not None  # noqa: S101 - only those that have a digest get here
+        return known
 
 
 def prepare(records: Sequence[ReleaseRecord], *, ecosystem: str) -> Batch:
     """Check, normalise and merge records."""
-    if ecosystem != ECOSYSTEM:
-        problem = f"is not an ecosystem whose versions are understood ({ECOSYSTEM})"
-        raise InvalidRecordError("ecosystem", ecosystem, problem)
-    batch = Batch(ecosystem)
-    places: dict[ReleaseKey, int] = {}
-    names = _Memo(_package_name)
-    versions = _Memo(_version)
-    urls = _Memo(_index_url)
-    specifiers = _Memo(_requires_python)
-    for record in records:
-        if not isinstance(record, ReleaseRecord):
-            raise InvalidRecordError("record", record, "must be a ReleaseRecord")
+    preparation = _Preparation(ecosystem)
+    preparation.add(preparation.checked(records))
+    return preparation.finished()
+
+
+def prepare_together(
+    sources: Sequence[Sequence[ReleaseRecord]], *, ecosystem: str
+) -> tuple[Batch, int]:
+    """Prepare the records of several sources as one batch; return it and how many it is of.
+
+    It is of the first ones that leave the same rows together as one after the other: none of them
+    says anything else of a release than one before it does. The first of all raises what is wrong
+    with it; any other that cannot be stored is not taken.
+    """
+    preparation = _Preparation(ecosystem)
+    count = 0
+    for records in sources:
         try:
-            key = (names[record.package], versions[record.version], urls[record.index_url])
-            specifiers[record.requires_python]
-        except TypeError as error:
-            raise InvalidRecordError("record", record, "has values that are no texts") from error
-        _check(record)
-        place = places.setdefault(key, len(batch.keys))
-        if place == len(batch.keys):
-            batch.keys.append(key)
-            batch.releases.append(record)
-        else:
-            batch.releases[place] = merged(batch.releases[place], record)
-        batch.positions.append(place)
-    _add_dependencies(batch)
-    return batch
+            checked = preparation.checked(records)
+        except InvalidRecordError:
+            if count == 0:
+                raise
+            break
+        if count and not preparation.agrees(checked):
+            break
+        preparation.add(checked)
+        count += 1
+    return preparation.finished(), count
+
+
+class _Checked(NamedTuple):
+    """Records, the releases that they are of, and which say more than that there is one."""
+
+    records: Sequence[ReleaseRecord]
+    keys: list[ReleaseKey]
+    telling: list[int]
+
+
+class _Preparation:
+    """Puts records into a batch; each distinct name, version and URL is looked at once."""
+
+    def __init__(self, ecosystem: str) -> None:
+        if ecosystem != ECOSYSTEM:
+            problem = f"is not an ecosystem whose versions are understood ({ECOSYSTEM})"
+            raise InvalidRecordError("ecosystem", ecosystem, problem)
+        self._batch = Batch(ecosystem)
+        self._places: dict[ReleaseKey, int] = {}
+        self._names = _Memo(storable_package)
+        self._versions = _Memo(storable_version)
+        self._urls = _Memo(storable_index_url)
+        self._specifiers = _Memo(storable_requires_python)
+
+    def checked(self, records: Sequence[ReleaseRecord]) -> _Checked:
+        """Check records, without adding them."""
+        names, versions, urls = self._names, self._versions, self._urls
+        keys: list[ReleaseKey] = []
+        telling: list[int] = []
+        for number, record in enumerate(records):
+            if not isinstance(record, ReleaseRecord):
+                raise InvalidRecordError("record", record, "must be a ReleaseRecord")
+            try:
+                key = (names[record.package], versions[record.version], urls[record.index_url])
+                self._specifiers[record.requires_python]
+            except TypeError as error:
+                problem = "has values that are no texts"
+                raise InvalidRecordError("record", record, problem) from error
+            keys.append(key)
+            if not _is_bare(record):
+                check(record)
+                telling.append(number)
+        return _Checked(records, keys, telling)
+
+    def agrees(self, checked: _Checked) -> bool:
+        """Tell whether records say nothing else of releases than the batch does, if anything."""
+        for number in checked.telling:
+            place = self._places.get(checked.keys[number])
+            if place is not None:
+                known, record = self._batch.releases[place], checked.records[number]
+                if known != record and not _is_bare(known):
+                    return False
+        return True
+
+    def add(self, checked: _Checked) -> None:
+        """Add records."""
+        batch, places = self._batch, self._places
+        for key, record in zip(checked.keys, checked.records, strict=True):
+            place = places.get(key)
+            if place is None:
+                place = places[key] = len(batch.keys)
+                batch.keys.append(key)
+                batch.releases.append(record)
+            batch.positions.append(place)
+        for number in checked.telling:
+            place, record = places[checked.keys[number]], checked.records[number]
+            known = batch.releases[place]
+            if known is not record and known != record:
+                batch.releases[place] = record if _is_bare(known) else merged(known, record)
+
+    def finished(self) -> Batch:
+        """Return the batch, to which nothing is added then."""
+        _add_dependencies(self._batch)
+        return self._batch
+
+
+def _is_bare(record: ReleaseRecord) -> bool:
+    """Tell whether all that a record says is that there is such a release."""
+    return record == ReleaseRecord(record.package, record.version, record.index_url)
 
 
 class _Memo(dict[Any, Any]):
@@ -136,7 +205,22 @@ class _Memo(dict[Any, Any]):
 
 
 def _add_dependencies(batch: Batch) -> None:
-    digests = _Memo(_requirement_digest)
+
+    def digest_of(text: str) -> bytes | None:
+        checked_text("dependencies", text)
+        if text in _DIGESTS:
+            return _DIGESTS[text]
+        requirement = read_requirement(text)
+        digest = None if requirement is None else requirement_digest(requirement.text)
+        if requirement is not None and digest is not None:
+            batch.requirements[digest] = requirement
+        if len(text) <= _MEMOISED_CHARACTERS:
+            if len(_DIGESTS) >= _MEMOISED_DIGESTS:
+                _DIGESTS.clear()
+            _DIGESTS[text] = digest
+        return digest
+
+    digests = _Memo(digest_of)
     lists: dict[tuple[str, ...], tuple[tuple[bytes, ...], bytes]] = {}
     for release in batch.releases:
         texts = release.dependencies
@@ -171,20 +255,6 @@ def dependencies_digest(digests: Iterable[bytes]) -> bytes:
 def requirement_digest(text: str) -> bytes:
     """Return the digest of a requirement's canonical text."""
     return hashlib.sha256(text.encode()).digest()
-
-
-def _requirement_digest(text: str) -> bytes | None:
-    if len(_text("dependencies", text)) <= _MEMOISED_CHARACTERS:
-        return _memoised_digest(text)
-    return _read_digest(text)
-
-
-def _read_digest(text: str) -> bytes | None:
-    requirement = read_requirement(text)
-    return None if requirement is None else requirement_digest(requirement.text)
-
-
-_memoised_digest = lru_cache(maxsize=16_384)(_read_digest)
 
 
 def read_requirement(text: str) -> Requirement | None:
@@ -252,135 +322,3 @@ def _known(earlier: msgspec.Struct, later: msgspec.Struct) -> dict[str, Any]:
         if (value is not None and value != () and value != {}) or facts[name] is None:
             facts[name] = value
     return facts
-
-
-# --- checking ------------------------------------------------------------------------------------
-
-
-def _check(record: ReleaseRecord) -> None:
-    if record.yanked_reason is not None:
-        _text("yanked_reason", record.yanked_reason)
-    if not (
-        type(record.yanked) in _FLAG
-        and type(record.is_missing) in _FLAG
-        and type(record.provides_source_distro) in _FLAG
-    ):
-        flags = (record.yanked, record.is_missing, record.provides_source_distro)
-        problem = "(yanked, is_missing, provides_source_distro) must be True, False or None"
-        raise InvalidRecordError("flags", flags, problem)
-    if record.uploaded_at is not None:
-        _time("uploaded_at", record.uploaded_at)
-    if record.dependencies is not None and not isinstance(record.dependencies, tuple):
-        raise InvalidRecordError("dependencies", record.dependencies, "must be a tuple of texts")
-    if record.artifacts is not None:
-        if not isinstance(record.artifacts, tuple):
-            raise InvalidRecordError("artifacts", record.artifacts, "must be a tuple of records")
-        for artifact in record.artifacts:
-            _check_artifact(artifact)
-    if record.metadata is not None:
-        _check_metadata(record.metadata)
-
-
-def _check_artifact(artifact: ArtifactRecord) -> None:
-    if not isinstance(artifact, ArtifactRecord):
-        raise InvalidRecordError("artifacts", artifact, "must be ArtifactRecords")
-    if artifact.filename is None and artifact.sha256 is None:
-        raise InvalidRecordError("artifacts.filename", None, "must be given where sha256 is not")
-    if artifact.filename is not None:
-        _text("artifacts.filename", artifact.filename, most=MAX_KEY_CHARACTERS)
-    if artifact.sha256 is not None:
-        if not isinstance(artifact.sha256, bytes):
-            raise InvalidRecordError("artifacts.sha256", artifact.sha256, "must be bytes")
-        storable_hash("artifacts.sha256", artifact.sha256)
-    if artifact.kind is not None:
-        _text("artifacts.kind", artifact.kind)
-    size = artifact.size
-    if size is not None and (type(size) is not int or not 0 <= size <= _MAX_SIZE):
-        raise InvalidRecordError("artifacts.size", size, "must be a number from 0 to 2^63 - 1")
-    if artifact.uploaded_at is not None:
-        _time("artifacts.uploaded_at", artifact.uploaded_at)
-    if not isinstance(artifact.yanked, bool):
-        raise InvalidRecordError("artifacts.yanked", artifact.yanked, "must be True or False")
-    if artifact.tags is not None:
-        _texts("artifacts.tags", artifact.tags)
-
-
-def _check_metadata(metadata: ReleaseMetadataRecord) -> None:
-    if not isinstance(metadata, ReleaseMetadataRecord):
-        raise InvalidRecordError("metadata", metadata, "must be a ReleaseMetadataRecord")
-    for name, value in msgspec.structs.asdict(metadata).items():
-        place = f"metadata.{name}"
-        if name in _LISTS:
-            _texts(place, value)
-        elif name == "project_urls":
-            if not isinstance(value, dict):
-                raise InvalidRecordError(place, value, "must be a dict of texts")
-            for label, url in value.items():
-                _text(place, label)
-                _text(place, url)
-        elif name == "other":
-            _check_other(place, value)
-        elif value is not None:
-            most = MAX_DESCRIPTION_CHARACTERS if name == "description" else MAX_TEXT_CHARACTERS
-            _text(place, value, most=MAX_KEY_CHARACTERS if name in _INDEXED else most)
-
-
-def _check_other(place: str, value: dict[str, Any]) -> None:
-    if not isinstance(value, dict):
-        raise InvalidRecordError(place, value, "must be a dict")
-    try:
-        encoded = msgspec.json.encode(value)
-    except (TypeError, ValueError, OverflowError, RecursionError, msgspec.MsgspecError) as error:
-        raise InvalidRecordError(place, sorted(map(str, value)), "is not JSON") from error
-    if len(encoded) > MAX_OTHER_BYTES:
-        raise InvalidRecordError(place, encoded[:100], f"is over {MAX_OTHER_BYTES:,} bytes as JSON")
-    if _JSON_NUL.search(encoded):
-        raise InvalidRecordError(place, encoded[:100], "has a NUL character")
-
-
-def _texts(place: str, values: tuple[str, ...]) -> None:
-    if not isinstance(values, tuple):
-        raise InvalidRecordError(place, values, "must be a tuple of texts")
-    for value in values:
-        _text(place, value, most=MAX_KEY_CHARACTERS)
-
-
-def _text(place: str, value: str, *, most: int = MAX_TEXT_CHARACTERS) -> str:
-    if not isinstance(value, str):
-        raise InvalidRecordError(place, value, "must be a text")
-    return storable_text(place, value, most=most)
-
-
-def _time(place: str, value: datetime) -> datetime:
-    if not isinstance(value, datetime):
-        raise InvalidRecordError(place, value, "must be a datetime")
-    storable_time(place, value)
-    try:
-        return value.astimezone(UTC)
-    except OverflowError as error:
-        raise InvalidRecordError(place, value, "is out of range in UTC") from error
-
-
-def _package_name(text: str) -> str:
-    name = normalize_package_name(_text("package", text, most=MAX_KEY_CHARACTERS).strip())
-    if not name:
-        raise InvalidRecordError("package", text, "must not be empty")
-    return name
-
-
-def _version(text: str) -> str:
-    version = normalize_version(_text("version", text, most=MAX_KEY_CHARACTERS))
-    if not version:
-        raise InvalidRecordError("version", text, "must not be empty")
-    return version
-
-
-def _index_url(text: str | None) -> str | None:
-    if text is None:
-        return None
-    url = normalize_index_url(_text("index_url", text, most=MAX_KEY_CHARACTERS))
-    return storable_text("index_url", url, most=MAX_KEY_CHARACTERS)
-
-
-def _requires_python(text: str | None) -> str | None:
-    return None if text is None else _text("requires_python", text)

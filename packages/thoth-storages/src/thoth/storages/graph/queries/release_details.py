@@ -25,12 +25,18 @@ _JSON_BYTES = 32 * 2**20
 
 
 class MetadataWriter:
-    """Writes the metadata of the releases of a batch; `ids` are their row ids."""
+    """Writes the metadata of the releases of a batch.
 
-    def __init__(self, connection: Connection, batch: Batch, ids: Sequence[int]) -> None:
+    `ids` are their row ids, `added` the places of those that the transaction added.
+    """
+
+    def __init__(
+        self, connection: Connection, batch: Batch, ids: Sequence[int], added: set[int]
+    ) -> None:
         self._connection = connection
         self._batch = batch
         self._ids = ids
+        self._added = added
 
     def differing(self) -> list[int]:
         """Return the places of the releases whose metadata would change."""
@@ -39,18 +45,37 @@ class MetadataWriter:
             for place, release in enumerate(self._batch.releases)
             if release.metadata is not None
         }
-        with self._connection.cursor(binary=True) as cursor:
-            return [
-                places[release]
-                for rows in self._rows(places.values())
-                for (release,) in cursor.execute(sql.FIND_CHANGED_METADATA, {"rows": rows})
-            ]
+        known = [release for release, place in places.items() if place not in self._added]
+        described = self._described(known)
+        changed = {
+            release
+            for rows in self._rows(places[release] for release in described)
+            for release in self._column(sql.FIND_CHANGED_METADATA, {"rows": rows})
+        }
+        return [
+            place
+            for release, place in places.items()
+            if release in changed or release not in described
+        ]
 
     def write(self, places: Sequence[int]) -> None:
         """Write the metadata of these releases, which nobody else changes meanwhile."""
-        for rows in self._rows(places):
+        known = [self._ids[place] for place in places if place not in self._added]
+        described = self._described(known)
+        for rows in self._rows(place for place in places if self._ids[place] in described):
             self._connection.execute(sql.CHANGE_METADATA, {"rows": rows})
+        for rows in self._rows(place for place in places if self._ids[place] not in described):
             self._connection.execute(sql.ADD_METADATA, {"rows": rows})
+
+    def _described(self, releases: Sequence[int]) -> set[int]:
+        """Return those of the releases of which there are metadata."""
+        if not releases:
+            return set()
+        return set(self._column(sql.FIND_DESCRIBED, {"ids": packing.integers(releases)}))
+
+    def _column(self, statement: str, parameters: dict[str, Any]) -> list[int]:
+        with self._connection.cursor(binary=True) as cursor:
+            return [value for (value,) in cursor.execute(statement, parameters)]
 
     def _rows(self, places: Iterable[int]) -> Iterator[str]:
         return json_arrays(
@@ -63,12 +88,18 @@ class MetadataWriter:
 
 
 class ArtifactWriter:
-    """Writes the artifacts of the releases of a batch; `ids` are their row ids."""
+    """Writes the artifacts of the releases of a batch.
 
-    def __init__(self, connection: Connection, batch: Batch, ids: Sequence[int]) -> None:
+    `ids` are their row ids, `added` the places of those that the transaction added.
+    """
+
+    def __init__(
+        self, connection: Connection, batch: Batch, ids: Sequence[int], added: set[int]
+    ) -> None:
         self._connection = connection
         self._batch = batch
         self._ids = ids
+        self._added = added
 
     def differing(self) -> list[int]:
         """Return the places of the releases whose artifacts would change."""
@@ -77,10 +108,11 @@ class ArtifactWriter:
         return [
             place
             for place in places
-            if artifact_changes(stored[place], self._batch.releases[place].artifacts or ())
+            if not stored[place]
+            or artifact_changes(stored[place], self._batch.releases[place].artifacts or ())
         ]
 
-    def write(self, places: Sequence[int], added: set[int]) -> None:
+    def write(self, places: Sequence[int]) -> None:
         """Write the artifacts of these releases, which nobody else changes meanwhile.
 
         An artifact that is added to others of a release becomes a row of `release_change`.
@@ -93,10 +125,7 @@ class ArtifactWriter:
             changes = artifact_changes(stored[place], self._batch.releases[place].artifacts or ())
             removed += changes.removed
             changed += ({"id": row, **_row(artifact)} for row, artifact in changes.changed)
-            fixed = {
-                "release_id": self._ids[place],
-                "is_change": place not in added and bool(stored[place]),
-            }
+            fixed = {"release_id": self._ids[place], "is_change": bool(stored[place])}
             new += ({**fixed, **_row(artifact)} for artifact in changes.added)
         if removed:
             self._connection.execute(sql.DELETE_ARTIFACTS, {"ids": removed})
@@ -107,9 +136,9 @@ class ArtifactWriter:
 
     def _stored(self, places: Sequence[int]) -> dict[int, list[tuple[int, ArtifactRecord]]]:
         stored: dict[int, list[tuple[int, ArtifactRecord]]] = {place: [] for place in places}
-        if not places:
+        by_id = {self._ids[place]: place for place in places if place not in self._added}
+        if not by_id:
             return stored
-        by_id = {self._ids[place]: place for place in places}
         wanted = {"ids": packing.integers(list(by_id))}
         with self._connection.cursor(binary=True) as cursor:
             for row, release, name, sha256, kind, size, uploaded_at, yanked, tags in cursor.execute(

@@ -8,12 +8,11 @@ of the ids; what each statement sees afterwards is settled.
 from __future__ import annotations
 
 # For the rest of the transaction: joins and sorts of a large batch stay in memory, and none of the
-# statements gains by being compiled.
-PREPARE_SERVER = "SELECT set_config('work_mem', '64MB', true), set_config('jit', 'off', true)"
-
-# May the role switch off the checks of foreign keys for rows whose parents it made or locked?
-MAY_SKIP_CHECKS = """
-    SELECT has_parameter_privilege('session_replication_role', 'SET')
+# statements gains by being compiled. May the role switch off the checks of foreign keys for rows
+# whose parents it made or locked?
+PREPARE_SERVER = """
+    SELECT has_parameter_privilege('session_replication_role', 'SET'),
+           set_config('work_mem', '64MB', true), set_config('jit', 'off', true)
 """
 
 FIND_PACKAGES = """
@@ -65,7 +64,8 @@ _WANTED = """(
                     requires_python, digest, version_key, place)) AS wanted
 """
 
-# Which releases are known, and of which the facts or the dependencies seem to differ.
+# Which releases are known, and of which the facts or the dependencies seem to differ. Each one is
+# looked up by its key: without statistics, as at first, a join would read the table.
 FIND_RELEASES = f"""
     WITH found AS (
          SELECT wanted.place::int - 1 AS place, coalesce(release.id, 0) AS id,
@@ -82,9 +82,11 @@ FIND_RELEASES = f"""
                 AND wanted.digest IS DISTINCT FROM release.dependencies_digest AS differing,
                 release.dependencies_digest IS NULL AS undeclared
            FROM {_WANTED}
-           LEFT JOIN release
-                  ON release.package_id = wanted.package_id AND release.version = wanted.version
-                 AND release.package_index_id IS NOT DISTINCT FROM wanted.package_index_id)
+           LEFT JOIN LATERAL (
+                SELECT * FROM release
+                 WHERE release.package_id = wanted.package_id AND release.version = wanted.version
+                   AND release.package_index_id IS NOT DISTINCT FROM wanted.package_index_id
+                OFFSET 0) AS release ON true)
     SELECT array_send(array_agg(id ORDER BY place)),
            coalesce(array_agg(place) FILTER (WHERE id > 0 AND changed), '{{}}'),
            coalesce(array_agg(place) FILTER (WHERE id > 0 AND differing), '{{}}'),
@@ -92,8 +94,9 @@ FIND_RELEASES = f"""
       FROM found
 """  # noqa: S608 - constants of ours
 
-_ADD_RELEASES = """
-    WITH wanted AS MATERIALIZED (SELECT * FROM {wanted}),
+# The id of each release that was added, 0 for one that somebody else added meanwhile.
+ADD_RELEASES = f"""
+    WITH wanted AS MATERIALIZED (SELECT * FROM {_WANTED}),
     made AS (
          INSERT INTO release
                 (package_id, package_index_id, is_missing, yanked, provides_source_distro,
@@ -103,18 +106,13 @@ _ADD_RELEASES = """
                 provides_source_distro, now(), uploaded_at, version, version_key, digest,
                 requires_python, yanked_reason
            FROM wanted ORDER BY place
-         {conflict}
+         ON CONFLICT DO NOTHING
          RETURNING id, package_id, version, package_index_id)
     SELECT array_send(array_agg(coalesce(made.id, 0) ORDER BY wanted.place))
       FROM wanted
       LEFT JOIN made ON made.package_id = wanted.package_id AND made.version = wanted.version
                     AND made.package_index_id IS NOT DISTINCT FROM wanted.package_index_id
-"""
-
-# The id of each release that was added, 0 for one that somebody else added meanwhile.
-ADD_RELEASES = _ADD_RELEASES.format(wanted=_WANTED, conflict="ON CONFLICT DO NOTHING")
-# Into a table that is empty and locked there can be no conflict.
-LOAD_RELEASES = _ADD_RELEASES.format(wanted=_WANTED, conflict="")
+"""  # noqa: S608 - constants of ours
 
 LOCK_RELEASES = """
     SELECT id FROM release WHERE id = ANY(%(ids)s) ORDER BY id FOR NO KEY UPDATE
@@ -192,15 +190,16 @@ ADD_DEPENDENCIES = f"""
      ORDER BY made.release_id, named.text
 """  # noqa: S608 - constants of ours
 
+# The digest of a release is over what is recorded of it; each part is looked up by its key.
 SET_DIGESTS = """
     UPDATE release SET dependencies_digest = new.digest
-      FROM (SELECT wanted.id, sha256(coalesce(
-                   string_agg(requirement.digest, ''::bytea ORDER BY requirement.digest), ''))
+      FROM (SELECT wanted.id, sha256(coalesce((
+                   SELECT string_agg(digest, ''::bytea ORDER BY digest)
+                     FROM (SELECT (SELECT digest FROM requirement
+                                    WHERE requirement.id = dependency.requirement_id)
+                             FROM dependency WHERE dependency.release_id = wanted.id) AS own), ''))
                    AS digest
-              FROM unnest(%(ids)s::int[]) AS wanted (id)
-              LEFT JOIN dependency ON dependency.release_id = wanted.id
-              LEFT JOIN requirement ON requirement.id = dependency.requirement_id
-             GROUP BY wanted.id) AS new
+              FROM unnest(%(ids)s::int[]) AS wanted (id)) AS new
      WHERE release.id = new.id AND release.dependencies_digest IS DISTINCT FROM new.digest
 """
 
@@ -267,11 +266,13 @@ _NEW_METADATA = ", ".join(
 )
 _OLD_METADATA = ", ".join(f"old.{name}" for name in METADATA_COLUMNS)
 
-# The releases whose metadata are unknown or say less than, or other than, what is recorded.
+FIND_DESCRIBED = "SELECT release_id FROM release_metadata WHERE release_id = ANY(%(ids)s)"
+
+# The releases whose metadata say less than, or other than, what is recorded.
 FIND_CHANGED_METADATA = f"""
     SELECT new.release_id
-      FROM {_METADATA_SOURCE} LEFT JOIN release_metadata AS old USING (release_id)
-     WHERE old.release_id IS NULL OR ({_NEW_METADATA}) IS DISTINCT FROM ({_OLD_METADATA})
+      FROM {_METADATA_SOURCE} JOIN release_metadata AS old USING (release_id)
+     WHERE ({_NEW_METADATA}) IS DISTINCT FROM ({_OLD_METADATA})
 """  # noqa: S608 - constants of ours
 CHANGE_METADATA = f"""
     UPDATE release_metadata AS old SET ({", ".join(METADATA_COLUMNS)}) = ROW ({_NEW_METADATA})
@@ -283,12 +284,12 @@ ADD_METADATA = f"""
     INSERT INTO release_metadata (release_id, {", ".join(METADATA_COLUMNS)})
     SELECT new.release_id, {", ".join(f"new.{name}" for name in METADATA_COLUMNS)}
       FROM {_METADATA_SOURCE}
-     WHERE NOT EXISTS (SELECT FROM release_metadata AS old WHERE old.release_id = new.release_id)
      ORDER BY new.release_id
 """  # noqa: S608 - constants of ours
 
 # --- foreign keys, and the first load -------------------------------------------------------------
 
+LOCK_RECORDED = "SELECT id FROM release WHERE id = ANY(%(ids)s) ORDER BY id FOR KEY SHARE"
 LOCK_PACKAGES = "SELECT id FROM package WHERE id = ANY(%(ids)s) ORDER BY id FOR KEY SHARE"
 LOCK_INDEXES = "SELECT id FROM package_index WHERE id = ANY(%(ids)s) ORDER BY id FOR KEY SHARE"
 LOCK_REQUIREMENTS = "SELECT id FROM requirement WHERE id = ANY(%(ids)s) ORDER BY id FOR KEY SHARE"
@@ -303,6 +304,23 @@ MAY_LOAD = """
       FROM pg_class WHERE oid IN ('release'::regclass, 'dependency'::regclass)
 """
 LOCK_TABLES = "LOCK TABLE release, dependency IN ACCESS EXCLUSIVE MODE NOWAIT"
+# Room for sorting a large index at once, by several processes where there are some.
+PREPARE_LOAD = "SELECT set_config('maintenance_work_mem', '256MB', true)"
+# As many new ids as there are releases, in the order in which they are taken, ascending, and
+# the time of the transaction.
+TAKE_IDS = """
+    SELECT array_send(array_agg(id)), now()
+      FROM (SELECT nextval((SELECT pg_get_serial_sequence('release', 'id')::regclass))::int AS id
+              FROM generate_series(1, %(count)s::int)) AS taken
+"""
+COPY_RELEASES = """
+    COPY release (id, package_id, package_index_id, is_missing, yanked, provides_source_distro,
+                  recorded_at, uploaded_at, version, version_key, dependencies_digest,
+                  requires_python, yanked_reason)
+    FROM STDIN (FORMAT BINARY)
+"""
+# Rows go into a table that the transaction emptied itself without a log, if there are no replicas.
+EMPTY_DEPENDENCIES = "TRUNCATE dependency"
 HAS_RELEASES = "SELECT EXISTS (SELECT FROM release)"
 
 # The statements that remove the indexes which no foreign key needs, and those that make them again.

@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any, cast
 import msgspec
 import psycopg
 from psycopg import errors
-from psycopg.pq import TransactionStatus
 
 from thoth.storages.graph.queries import packing
 from thoth.storages.graph.queries import release_statements as sql
-from thoth.storages.graph.queries.release_batches import read_requirement
+from thoth.storages.graph.queries.foreign_keys import ForeignKeys
 from thoth.storages.graph.queries.release_details import ArtifactWriter, MetadataWriter
 from thoth.storages.graph.versions import version_key
 
@@ -34,14 +33,25 @@ _COPY_BYTES = 2**18
 _FLAGS = {None: 0, False: 1, True: 2}
 
 
-def write(connection: Connection, batch: Batch) -> list[int]:
-    """Write a batch in the caller's transaction; return the row ids of the records given."""
-    return _Writer(connection, batch).write() if batch.keys else []
+def write(
+    connection: Connection, batch: Batch, foreign_keys: ForeignKeys | None = None
+) -> list[int]:
+    """Write a batch in the caller's transaction; return the row ids of the records given.
+
+    `foreign_keys` are those of the transaction where it is prepared already.
+    """
+    if not batch.keys:
+        return []
+    if foreign_keys is None:
+        foreign_keys = ForeignKeys(connection)
+        foreign_keys.prepare()
+    return _Writer(connection, batch, foreign_keys).write()
 
 
 class _Writer:
-    def __init__(self, connection: Connection, batch: Batch) -> None:
+    def __init__(self, connection: Connection, batch: Batch, foreign_keys: ForeignKeys) -> None:
         self._connection = connection
+        self._foreign_keys = foreign_keys
         self._batch = batch
         self._packages: dict[str, int] = {}
         self._indexes: dict[str | None, int] = {None: 0}
@@ -50,12 +60,9 @@ class _Writer:
         self._changed: list[int] = []
         self._differing: list[int] = []
         self._undeclared: set[int] = set()
-        self._may_skip_checks = False
-        packing.register(connection)
 
     def write(self) -> list[int]:
         batch = self._batch
-        self._execute(sql.PREPARE_SERVER, {})
         self._find_packages({name for name, _, _ in batch.keys})
         self._find_indexes()
         self._find_releases(
@@ -70,11 +77,10 @@ class _Writer:
         added: set[int] = set()
         if new or self._differing:
             requirements = self._add_parents([*new, *self._differing])
-            with self._without_checks():
+            with self._foreign_keys.unchecked():
                 self._add_requirements(requirements)
                 with self._without_indexes(new) as is_load:
-                    statement = sql.LOAD_RELEASES if is_load else sql.ADD_RELEASES
-                    added = self._add_releases(statement, new)
+                    added = self._load_releases(new) if is_load else self._add_releases(new)
                     self._add_dependencies(added)
         self._write_details(added)
         return [self._ids[place] for place in batch.positions]
@@ -113,31 +119,24 @@ class _Writer:
         digests = {digest for each in lists.values() if each for digest in each}
         self._find_requirements(digests)
         missing = sorted(digests.difference(self._requirements))
-        requirements = {digest: _requirement(batch.texts[digest]) for digest in missing}
+        requirements = {digest: batch.requirement(digest) for digest in missing}
         names = {batch.keys[place][0] for place in places}
         names.update(requirement.name for requirement in requirements.values())
         self._find_packages(names.difference(self._packages))
-        self._may_skip_checks = self._value(sql.MAY_SKIP_CHECKS)
         known = [self._packages[name] for name in names.intersection(self._packages)]
-        self._lock(sql.LOCK_PACKAGES, known)
-        self._lock(sql.LOCK_INDEXES, [index for index in self._indexes.values() if index])
-        self._lock(sql.LOCK_REQUIREMENTS, list(self._requirements.values()))
+        lock = self._foreign_keys.lock
+        lock(sql.LOCK_PACKAGES, known)
+        lock(sql.LOCK_INDEXES, [index for index in self._indexes.values() if index])
+        lock(sql.LOCK_REQUIREMENTS, list(self._requirements.values()))
         self._add_packages(sorted(names.difference(self._packages)))
         self._add_indexes()
         return requirements
-
-    def _lock(self, statement: str, ids: Sequence[int]) -> None:
-        """Keep rows that others made from being removed, unless foreign keys are checked anyway."""
-        if not (ids and self._may_skip_checks):
-            return
-        if len(self._rows(statement, {"ids": packing.integers(ids)})) < len(ids):
-            raise errors.ForeignKeyViolation("a row that releases point to was removed meanwhile")
 
     def _lock_met(self, statement: str, ids: Mapping[Any, int], others: Collection[Any]) -> None:
         """Lock what somebody else added meanwhile; raise what is tried again where it is gone."""
         if not ids.keys() >= set(others):
             raise errors.SerializationFailure("a row was recorded and removed meanwhile")
-        self._lock(statement, [ids[key] for key in others])
+        self._foreign_keys.lock(statement, [ids[key] for key in others])
 
     def _add_packages(self, names: Sequence[str]) -> None:
         if names:
@@ -184,15 +183,13 @@ class _Writer:
         self._differing += differing
         self._undeclared.update(undeclared)
 
-    def _add_releases(self, statement: str, new: Sequence[int]) -> set[int]:
+    def _add_releases(self, new: Sequence[int]) -> set[int]:
         """Add releases in the order given; return the places of those that nobody else added."""
         if not new:
             return set()
         columns = self._columns(new)
-        versions = [self._batch.keys[place][1] for place in new]
-        keys = {version: version_key(version) for version in set(versions)}
-        columns["keys"] = packing.blobs([keys[version] for version in versions])
-        (sent,) = self._row(statement, columns)
+        columns["keys"] = packing.blobs(self._version_keys(new))
+        (sent,) = self._row(sql.ADD_RELEASES, columns)
         for place, release in zip(new, packing.unpack_integers(sent), strict=True):
             self._ids[place] = release
         others = [place for place in new if self._ids[place] == 0]
@@ -200,6 +197,42 @@ class _Writer:
         if not all(self._ids):
             raise errors.SerializationFailure("a release was recorded and removed meanwhile")
         return set(new).difference(others)
+
+    def _load_releases(self, new: Sequence[int]) -> set[int]:
+        """Copy releases into their table, which is locked and empty: there can be no conflict."""
+        sent, now = self._row(sql.TAKE_IDS, {"count": len(new)})
+        ids = packing.unpack_integers(sent)
+        for place, release in zip(new, ids, strict=True):
+            self._ids[place] = release
+        batch = self._batch
+        keys = [batch.keys[place] for place in new]
+        releases = [batch.releases[place] for place in new]
+        truth = packing.truth_element
+        columns = [
+            packing.integer_elements(ids),
+            packing.integer_elements([self._packages[name] for name, _, _ in keys]),
+            packing.integer_elements([self._indexes[url] or None for _, _, url in keys]),
+            [truth(each.is_missing or False) for each in releases],
+            [truth(each.yanked or False) for each in releases],
+            [truth(_provides_source_distro(each)) for each in releases],
+            packing.time_elements([now]) * len(new),
+            packing.time_elements([_uploaded_at(each) for each in releases]),
+            packing.text_elements([version for _, version, _ in keys]),
+            packing.blob_elements(self._version_keys(new)),
+            packing.blob_elements([batch.digests[place] for place in new]),
+            packing.text_elements([each.requires_python for each in releases]),
+            packing.text_elements([_yanked_reason(each) for each in releases]),
+        ]
+        with self._connection.cursor() as cursor, cursor.copy(sql.COPY_RELEASES) as copy:
+            copy.write(packing.COPY_HEADER)
+            copy.write(packing.rows(columns))
+            copy.write(packing.COPY_TRAILER)
+        return set(new)
+
+    def _version_keys(self, places: Sequence[int]) -> list[bytes | None]:
+        versions = [self._batch.keys[place][1] for place in places]
+        keys = {version: version_key(version) for version in set(versions)}
+        return [keys[version] for version in versions]
 
     def _columns(self, places: Sequence[int]) -> dict[str, Any]:
         batch = self._batch
@@ -211,9 +244,7 @@ class _Writer:
             "versions": packing.texts([version for _, version, _ in keys]),
             "index_ids": packing.integers([indexes[url] for _, _, url in keys]),
             "flags": packing.integers([_flags(release) for release in releases]),
-            "reasons": _sparse(
-                [None if each.yanked is False else each.yanked_reason for each in releases]
-            ),
+            "reasons": _sparse([_yanked_reason(release) for release in releases]),
             "uploaded": packing.times([_uploaded_at(release) for release in releases]),
             "requires_python": _sparse([release.requires_python for release in releases]),
             "digests": packing.blobs([batch.digests[place] for place in places]),
@@ -247,20 +278,6 @@ class _Writer:
             copy.write(b"".join((*rows, packing.COPY_TRAILER)))
 
     @contextmanager
-    def _without_checks(self) -> Iterator[None]:
-        """Insert rows whose parents this transaction made or locked without looking them up."""
-        if not self._may_skip_checks:
-            yield
-            return
-        self._connection.execute(sql.SKIP_CHECKS)
-        try:
-            yield
-        finally:
-            # A transaction that has failed is rolled back, and this setting with it.
-            if self._connection.info.transaction_status == TransactionStatus.INTRANS:
-                self._connection.execute(sql.CHECK_AGAIN)
-
-    @contextmanager
     def _without_indexes(self, new: Sequence[int]) -> Iterator[bool]:
         """Fill the tables, if they are empty and nobody uses them, before their indexes are made.
 
@@ -269,6 +286,9 @@ class _Writer:
         count = sum(len(self._batch.dependencies[place] or ()) for place in new)
         is_load = count >= LOAD_ROWS and self._value(sql.MAY_LOAD) and self._lock_empty_tables()
         definitions = self._rows(sql.INDEX_DEFINITIONS, {}) if is_load else []
+        if is_load:
+            self._connection.execute(sql.PREPARE_LOAD)
+            self._connection.execute(sql.EMPTY_DEPENDENCIES)
         for remove, _ in definitions:
             self._connection.execute(remove)
         yield is_load
@@ -294,23 +314,25 @@ class _Writer:
 
         Before the lock, nothing is written; after it, no other writer changes these releases.
         """
-        metadata = MetadataWriter(self._connection, self._batch, self._ids)
-        artifacts = ArtifactWriter(self._connection, self._batch, self._ids)
+        metadata = MetadataWriter(self._connection, self._batch, self._ids, added)
+        artifacts = ArtifactWriter(self._connection, self._batch, self._ids, added)
         undeclared = self._differing_dependencies()
         undescribed = metadata.differing()
         incomplete = artifacts.differing()
         touched = {*self._changed, *undeclared, *undescribed, *incomplete}.difference(added)
         if touched:
             ids = [self._ids[place] for place in touched]
-            self._rows(sql.LOCK_RELEASES, {"ids": packing.integers(ids)})
-        if self._changed:
-            self._execute(sql.CHANGE_RELEASES, self._columns(self._changed))
-        if undeclared:
-            self._declare(undeclared)
-        if undescribed:
+            if len(self._rows(sql.LOCK_RELEASES, {"ids": packing.integers(ids)})) < len(ids):
+                raise errors.SerializationFailure("a release was removed meanwhile")
+        if not (touched or undescribed or incomplete):
+            return
+        with self._foreign_keys.unchecked():
+            if self._changed:
+                self._execute(sql.CHANGE_RELEASES, self._columns(self._changed))
+            if undeclared:
+                self._declare(undeclared)
             metadata.write(undescribed)
-        if incomplete:
-            artifacts.write(incomplete, added)
+            artifacts.write(incomplete)
 
     def _differing_dependencies(self) -> list[int]:
         """Return the places of known releases that lack dependencies, or of which none were known.
@@ -333,7 +355,7 @@ class _Writer:
         """Add the dependencies of known releases."""
         releases, requirements = self._pairs(places)
         texts = {
-            self._requirements[digest]: _requirement(self._batch.texts[digest]).text
+            self._requirements[digest]: self._batch.requirement(digest).text
             for place in places
             for digest in self._batch.dependencies[place] or ()
         }
@@ -389,17 +411,19 @@ def requirement_row(requirement: Requirement, digest: bytes, package_id: int) ->
     }
 
 
-def _requirement(text: str) -> Requirement:
-    requirement = read_requirement(text)
-    assert requirement is not None  # noqa: S101 - only those that have a digest get here
-    return requirement
-
-
 def _flags(release: ReleaseRecord) -> int:
-    sdist = release.provides_source_distro
-    if sdist is None and release.artifacts:
-        sdist = True if any(artifact.kind == "sdist" for artifact in release.artifacts) else None
-    return _FLAGS[release.is_missing] | _FLAGS[release.yanked] << 2 | _FLAGS[sdist] << 4
+    sdist = _FLAGS[_provides_source_distro(release)]
+    return _FLAGS[release.is_missing] | _FLAGS[release.yanked] << 2 | sdist << 4
+
+
+def _provides_source_distro(release: ReleaseRecord) -> bool | None:
+    if release.provides_source_distro is not None or not release.artifacts:
+        return release.provides_source_distro
+    return True if any(artifact.kind == "sdist" for artifact in release.artifacts) else None
+
+
+def _yanked_reason(release: ReleaseRecord) -> str | None:
+    return None if release.yanked is False else release.yanked_reason
 
 
 def _uploaded_at(release: ReleaseRecord) -> datetime | None:
