@@ -61,6 +61,8 @@ TEXTS = {
     "license": "MIT",
     "like": "si%",
     "link": "https://example.org/",
+    "lock_sha256": "ab" * 32,
+    "name": "PiMatmul",
     "origin": "https://example.org/repository",
     "os_name": "rhel",
     "os_version": "9",
@@ -72,11 +74,13 @@ TEXTS = {
     "provenance_document_id": "provenance-261122000000-0123456789abcdef",
     "python_version": "3.11",
     "recommendation_type": "latest",
+    "requirements_sha256": "ab" * 32,
     "revsolver_document_id": "revsolver-261122000000-0123456789abcdef",
     "sha256_hash": "ab" * 32,
     "software_stack_type": "USER",
     "solver_document_id": "solver-rhel-9-py311-261122000000-0123456789abcdef",
     "solver_name": "solver-rhel-9-py311",
+    "sort_by": "rate",
     "url": INDEX,
     "version_specifier": ">=1",
     "warehouse_api_url": "https://pypi.org/pypi",
@@ -89,6 +93,7 @@ NUMBERS = {
     "start_offset": 0,
 }
 FLAGS = {
+    "descending",
     "direct",
     "distinct",
     "enabled",
@@ -108,19 +113,27 @@ FLAGS = {
 }
 OTHERS: dict[str, object] = {
     "extras": frozenset({None, "socks"}),
+    "group_by": ["component"],
     "hardware": {"cpu_model": 1},
+    "least": {"rate": 1.5},
+    "most": {"rate": 1.5},
     "package_tuples": ("six", "1.0", INDEX),
+    "parameters": {"matrix_size": 512},
     "since": datetime(2026, 11, 22, tzinfo=UTC),
     "timestamp": datetime(2026, 11, 22, tzinfo=UTC),
     "until": datetime(2026, 11, 23, tzinfo=UTC),
 }
+# Where a name stands for something else than with the other queries.
+OWN_TEXTS = {("get_pi_statistics_all", "value"): "rate"}
 WRONG_TEXTS = (3, b"six", ["six"], "a\0b", "\ud800", "x" * 70_000)
 WRONG_NUMBERS = (-1, 1.5, "1", True, 2**63)
 WRONG_FLAGS = ("yes", 1, [])
 WRONG_OTHERS = (3, "text")
 
 
-def valid(parameter: str) -> Any:
+def valid(query: str, parameter: str) -> Any:
+    if (query, parameter) in OWN_TEXTS:
+        return OWN_TEXTS[query, parameter]
     if parameter == "entity":
         from thoth.storages.graph.models import Release
 
@@ -130,8 +143,8 @@ def valid(parameter: str) -> Any:
     return {**TEXTS, **NUMBERS, **OTHERS}[parameter]
 
 
-def wrong(parameter: str) -> tuple[object, ...]:
-    if parameter in TEXTS:
+def wrong(query: str, parameter: str) -> tuple[object, ...]:
+    if parameter in TEXTS or (query, parameter) in OWN_TEXTS:
         return WRONG_TEXTS
     if parameter in NUMBERS:
         return WRONG_NUMBERS
@@ -142,18 +155,18 @@ def parameters_of(name: str) -> list[inspect.Parameter]:
     return [each for each in QUERIES[name].parameters.values() if each.name != "self"]
 
 
-def ask(graph: GraphDatabase, name: str, **changes: object) -> object:
+def ask(graph: GraphDatabase, query: str, /, **changes: object) -> object:
     """Ask with a valid value for every argument but the changed ones."""
     positional, keywords = [], {}
-    for parameter in parameters_of(name):
+    for parameter in parameters_of(query):
         value = changes.get(parameter.name)
         if parameter.name not in changes:
-            value = valid(parameter.name)
+            value = valid(query, parameter.name)
         if parameter.kind is parameter.KEYWORD_ONLY:
             keywords[parameter.name] = value
         else:
             positional.append(value)
-    return getattr(graph, name)(*positional, **keywords)
+    return getattr(graph, query)(*positional, **keywords)
 
 
 @pytest.fixture
@@ -174,7 +187,7 @@ def test_a_wrong_argument_is_refused_by_its_name_without_asking_the_database(
     with_tables: GraphDatabase, name: str, argument: str
 ) -> None:
     asked = with_tables.stats()["statements"]
-    for value in wrong(argument):
+    for value in wrong(name, argument):
         with pytest.raises(InvalidArgumentError) as caught:
             ask(with_tables, name, **{argument: value})
         assert caught.value.argument == argument, value
