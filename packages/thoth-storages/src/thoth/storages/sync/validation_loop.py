@@ -200,7 +200,7 @@ class ValidationLoop:
             self._store.ceph.delete(document_id)
 
     def _written(self, stored: Sequence[ValidationFacts]) -> set[UUID]:
-        with self._graph._connection() as connection:  # noqa: SLF001 - one distribution
+        with self._graph.connection() as connection:
             return sync_finished_validations(connection, stored)
 
 
