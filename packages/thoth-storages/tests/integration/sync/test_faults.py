@@ -223,7 +223,7 @@ class Seaweed:
 
 def _command_line(process: Path) -> str:
     with suppress(OSError):
-        return (process / "cmdline").read_text()
+        return (process / "cmdline").read_bytes().decode(errors="replace")
     return ""
 
 

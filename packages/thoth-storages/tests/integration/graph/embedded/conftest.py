@@ -38,7 +38,7 @@ def processes_at(place: Path) -> dict[int, str]:
         if not entry.name.isdigit() or int(entry.name) == os.getpid():
             continue
         with contextlib.suppress(OSError):
-            command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
             directory = str((entry / "cwd").readlink())
             if directory.startswith(f"{place}/") or f"{place}/" in command:
                 found[int(entry.name)] = command
