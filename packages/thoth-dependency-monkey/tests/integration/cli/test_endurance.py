@@ -103,7 +103,8 @@ class Processes:
             if not entry.name.isdigit() or int(entry.name) == os.getpid():
                 continue
             with suppress(OSError):
-                arguments = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                line = (entry / "cmdline").read_bytes().replace(b"\0", b" ")
+                arguments = line.decode(errors="replace")
                 place = str(self._directory).encode()
                 ours = place in (entry / "environ").read_bytes() or place.decode() in arguments
                 # PostgreSQL's processes rename themselves, but stay in their directory.

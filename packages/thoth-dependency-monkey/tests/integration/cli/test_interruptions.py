@@ -25,7 +25,8 @@ def processes_at(place: Path) -> list[str]:
     for entry in Path("/proc").iterdir():
         with contextlib.suppress(OSError):
             if entry.name.isdigit() and int(entry.name) != os.getpid():
-                command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                line = (entry / "cmdline").read_bytes().replace(b"\0", b" ")
+                command = line.decode(errors="replace")
                 if str(place) in f"{command} {(entry / 'cwd').readlink()}":
                     found.append(command)
     return found
