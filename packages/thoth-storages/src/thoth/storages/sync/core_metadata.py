@@ -42,6 +42,7 @@ _ELSEWHERE = frozenset(
     {"name", "version", "requires-python", "requires-dist", "project-url", "description"}
 )
 _MODULES = (".py", ".so", ".pyd")
+_MOST_FOLDERS = 31
 _JSON_NUL = re.compile(rb"((?<!\\)(?:\\\\)*)\\u0000")
 _NOT_JSON = (TypeError, ValueError, OverflowError, RecursionError, msgspec.MsgspecError)
 
@@ -114,24 +115,29 @@ def import_packages(paths: Iterable[str]) -> tuple[str, ...]:
     PEP 420) it is the topmost ones there: `google/cloud/storage/__init__.py` is
     `google.cloud.storage`.
     """
-    modules = [parts for path in paths if path.endswith(_MODULES) and (parts := _module(path))]
-    packages = {parts[:-1] for parts in modules if parts[-1] == "__init__"}
-    names = {".".join(_topmost(parts, packages)) for parts in modules if len(parts) < 32}
-    return tuple(sorted(names.difference({""}))[:MAX_IMPORT_PACKAGES])
+    folders: dict[str, set[str]] = {}
+    for path in paths:
+        if path.endswith(_MODULES):
+            folder, slash, filename = path.rpartition("/")
+            folders.setdefault(folder + slash, set()).add(filename.partition(".")[0])
+    names: set[str] = set()
+    for folder, modules in folders.items():
+        parts = folder.split("/")[:-1]
+        if len(parts) < _MOST_FOLDERS and all(map(str.isidentifier, parts)):
+            names |= _topmost(parts, modules, folders)
+    return tuple(sorted(names)[:MAX_IMPORT_PACKAGES])
 
 
-def _module(path: str) -> tuple[str, ...]:
-    """Return the dotted name of a module's file, in parts; empty for what is not importable."""
-    *folders, filename = path.split("/")
-    parts = (*folders, filename.partition(".")[0])
-    return parts if all(map(str.isidentifier, parts)) else ()
-
-
-def _topmost(parts: tuple[str, ...], packages: set[tuple[str, ...]]) -> tuple[str, ...]:
-    for length in range(1, len(parts)):
-        if parts[:length] in packages:
-            return parts[:length]
-    return parts[:-1] if parts[-1] == "__init__" else parts
+def _topmost(parts: list[str], modules: set[str], folders: Mapping[str, set[str]]) -> set[str]:
+    """Return the topmost package that a folder is in, or else the names of its modules."""
+    for length in range(1, len(parts) + 1):
+        if "__init__" in folders.get("/".join((*parts[:length], "")), ()):
+            return {".".join(parts[:length])}
+    return {
+        ".".join((*parts, module))
+        for module in modules
+        if module != "__init__" and module.isidentifier()
+    }
 
 
 def _listed(value: object) -> tuple[str, ...]:

@@ -137,7 +137,7 @@ def _sha256(text: str) -> str:
 def _installed(name: str, version: str, dependencies: int) -> dict[str, Any]:
     """Return what a document says of a release: the same wherever it is installed."""
     chance = random.Random(f"{name}=={version}:{dependencies}")  # noqa: S311 - no secret
-    entries = [_dependency(chance) for _ in range(dependencies)]
+    entries = _declared(name, dependencies, chance)
     module = name.replace("-", "_")
     paths = [f"{module}/__init__.py", *(f"{module}/part_{part}.py" for part in range(12))]
     return {
@@ -175,6 +175,18 @@ def _installed(name: str, version: str, dependencies: int) -> dict[str, Any]:
         },
         "dependencies": entries,
     }
+
+
+def _declared(name: str, count: int, of_version: random.Random) -> list[dict[str, Any]]:
+    """Return what a release declares: one in ten is its own, the rest what its package always did.
+
+    (Of the 732,706 dependencies of 39,497 real releases, 6,795 are distinct.)
+    """
+    of_package = random.Random(f"{name}:{count}")  # noqa: S311 - no secret
+    usual = [_dependency(of_package) for _ in range(count)]
+    return [
+        _dependency(of_version) if of_version.random() < 0.1 else dependency for dependency in usual
+    ]
 
 
 def _dependency(chance: random.Random) -> dict[str, Any]:
