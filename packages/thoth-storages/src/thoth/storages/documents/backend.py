@@ -34,6 +34,8 @@ class ObjectBackend(ABC):
 
     where: str
     """The place, for people: without any credential."""
+    is_near = False
+    """An object is read sooner than threads take turns, so that reading many at once is no gain."""
 
     @abstractmethod
     def check(self) -> None:

@@ -17,13 +17,19 @@ WORKERS = 16
 WINDOW = 48
 
 
-def in_order(function: Callable[[Item], Answer], items: Iterable[Item]) -> Iterator[Answer]:
+def in_order(
+    function: Callable[[Item], Answer], items: Iterable[Item], *, in_turn: bool = False
+) -> Iterator[Answer]:
     """Yield `function(item)` for each item, in their order, up to `WORKERS` of them at once.
 
     At most `WINDOW` answers wait for the reader. Items are taken as they are needed, in the
-    reader's thread. What the function raises is raised in its turn; a reader that stops early
-    leaves at most those calls to end that have begun.
+    reader's thread, which calls the function itself, one by one, where they are to be done
+    `in_turn`. What the function raises is raised in its turn; a reader that stops early leaves at
+    most those calls to end that have begun.
     """
+    if in_turn:
+        yield from map(function, items)
+        return
     with ThreadPoolExecutor(WORKERS, thread_name_prefix="thoth-documents") as pool:
         waiting: deque[Future[Answer]] = deque()
         try:

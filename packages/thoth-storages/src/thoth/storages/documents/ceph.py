@@ -171,8 +171,7 @@ class CephStore:
             except StoragesError as error:
                 return key, error
 
-        self._connection()
-        return in_order(retrieve, keys)
+        return in_order(retrieve, keys, in_turn=self._connection().is_near)
 
     def retrieve_file(self, key: str, path: str | Path) -> None:
         """Write the bytes under a key, however many, into a file, which has them all or none.

@@ -57,6 +57,8 @@ class LocalBackend(ObjectBackend):
     Files that a killed process left behind are removed by a check an hour later.
     """
 
+    is_near = True
+
     def __init__(self, folder: Path) -> None:
         self.where = str(folder)
         self._folder = folder
