@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 from hypothesis import HealthCheck, settings
 
@@ -15,3 +16,7 @@ settings.load_profile("thoth")
 
 # The tests start hundreds of processes: without byte code, each compiles all that it imports.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+# In the background of a shell interrupts are ignored, by all processes that the tests start, too.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -203,7 +203,7 @@ def test_an_interrupt_from_the_terminal_ends_the_client_alone(warm_dir, harness,
         client = clients(warm_dir)
         client.parameters()
         os.killpg(client.process.pid, signal.SIGINT)
-        client.process.wait()
+        client.process.wait(20)
         assert harness.query(lease.connection_parameters, "SELECT 1") == 1
 
 
@@ -213,7 +213,7 @@ def test_a_clients_interrupt_spares_the_server_that_it_started(warm_dir, harness
     with harness.acquire(warm_dir) as lease:
         started = harness.query(lease.connection_parameters, STARTED)
         os.killpg(client.process.pid, signal.SIGINT)
-        client.process.wait()
+        client.process.wait(20)
         time.sleep(0.2)
         assert harness.query(lease.connection_parameters, STARTED) == started
 
