@@ -399,9 +399,9 @@ def test_a_graph_whose_disk_is_full_ends_a_run_and_the_next_one_mends_it(
         ballast = settings.data_dir / "ballast"
 
         def fill() -> None:
-            with ballast.open("wb") as file, suppress(OSError):
+            with ballast.open("wb", buffering=0) as file, suppress(OSError):
                 while file.write(bytes(2**16)):
-                    file.flush()
+                    pass
 
         with pytest.raises(DatabaseError) as raised:
             sync_documents(
