@@ -83,6 +83,11 @@ class CephStore:
         """Tell whether `connect()` succeeded; it does not ask the store."""
         return self._connected
 
+    @property
+    def is_near(self) -> bool:
+        """Whether objects are read sooner one by one than many at once: they are, from a folder."""
+        return self._connection().is_near
+
     def check_connection(self) -> None:
         """Ask the store now whether it answers and holds the bucket."""
         self._connection().check()
@@ -171,7 +176,7 @@ class CephStore:
             except StoragesError as error:
                 return key, error
 
-        return in_order(retrieve, keys, in_turn=self._connection().is_near)
+        return in_order(retrieve, keys, in_turn=self.is_near)
 
     def retrieve_file(self, key: str, path: str | Path) -> None:
         """Write the bytes under a key, however many, into a file, which has them all or none.

@@ -38,7 +38,7 @@ def retrieve_inspections(
         except StoragesError as error:
             return inspection_id, error
 
-    return in_order(retrieve, inspection_ids)
+    return in_order(retrieve, inspection_ids, in_turn=store.ceph.is_near)
 
 
 def _document(store: InspectionsStore, inspection_id: str) -> dict[str, Any]:
