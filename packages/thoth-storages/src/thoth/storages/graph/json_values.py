@@ -35,6 +35,11 @@ def encoded(value: object) -> str | None:
     return text.decode() if len(text) <= MAX_JSON_BYTES else None
 
 
+def plain(value: object) -> str:
+    """Return as JSON what is known to be storable, such as rows that we made ourselves."""
+    return msgspec.json.encode(value).decode()
+
+
 def digest(canonical: str) -> bytes:
     """Return the SHA-256 of JSON that `encoded` gave."""
     return hashlib.sha256(canonical.encode()).digest()

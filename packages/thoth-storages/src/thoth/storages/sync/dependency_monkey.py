@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from thoth.storages.graph.queries.environments import record_hardware, record_software
+from thoth.storages.graph.queries.environments import record_hardware
 from thoth.storages.sync.runs import PRODUCT_COLUMNS, NumberedRows, RunTable, write_document
-from thoth.storages.sync.stacks import INSPECTED, record_requirements, record_stacks
+from thoth.storages.sync.stacks import INSPECTED, record_given, record_stacks
 
 if TYPE_CHECKING:
     from thoth.storages.graph.connections import Connection
@@ -104,18 +104,8 @@ def _write(connection: Connection, facts: DependencyMonkeyFacts, *, force: bool)
         return False
     wanted = [(response.product.stack, INSPECTED) for response in facts.responses]
     stack_ids = record_stacks(connection, wanted)
-    requirements = record_requirements(
-        connection, [] if facts.requirements is None else [facts.requirements]
-    )
-    environments = record_software(
-        connection, [] if facts.environment is None else [facts.environment]
-    )
-    columns = {
-        **facts.columns,
-        "stack_requirements_id": next(iter(requirements.values()), None),
-        "software_environment_id": next(iter(environments.values()), None),
-    }
-    _RUNS.change(connection, run, columns)
+    columns = record_given(connection, facts.requirements, facts.environment)
+    _RUNS.change(connection, run, {**facts.columns, **columns})
     inspections = _add_inspections(connection, facts, stack_ids)
     rows = [
         {

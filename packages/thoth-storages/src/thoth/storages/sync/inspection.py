@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from thoth.storages.graph import json_values
 from thoth.storages.graph.queries.environments import record_hardware, record_software
 from thoth.storages.sync.indicators import record_indicators
 from thoth.storages.sync.runs import write_document
@@ -152,7 +153,7 @@ def _write_repetitions(
     parameters: dict[str, Any] = {
         "inspection": inspection,
         "numbers": [each.number for each in repetitions],
-        "rows": msgspec.json.encode(rows).decode(),
+        "rows": json_values.plain(rows),
     }
     connection.execute(_DELETE_RESULTS, parameters)
     ids: dict[int, int] = dict(connection.execute(_ADD_RESULTS, parameters).fetchall())

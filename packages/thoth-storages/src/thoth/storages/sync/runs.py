@@ -7,11 +7,10 @@ anything else.
 # ruff: noqa: S608 - statements are made of constants of ours; values are their parameters
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-import msgspec
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from thoth.storages.exceptions import InvalidRecordError
+from thoth.storages.graph import json_values
 from thoth.storages.graph.queries.transactions import in_transaction
 from thoth.storages.sync.document_parts import Invalid
 
@@ -19,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from thoth.storages.graph.connections import Connection
+
+_T = TypeVar("_T")
 
 RUN_COLUMNS = {
     "duration": "int",
@@ -44,14 +45,14 @@ PRODUCT_COLUMNS = {"software_stack_id": "int", "score": "float8", "justification
 
 
 def write_document(
-    connection: Connection, document_id: str, work: Callable[[], bool], *, path: str
-) -> bool:
-    """Write a document, all or nothing; say whether there was anything to write.
+    connection: Connection, document_id: str, work: Callable[[], _T], *, path: str
+) -> _T:
+    """Write a document, all or nothing; return what `work`, which writes it, does.
 
     Raises `InvalidDocumentError` at a path for a release that cannot be stored.
     """
     try:
-        written: bool = in_transaction(connection, work)
+        written: _T = in_transaction(connection, work)
     except InvalidRecordError as error:
         problem = f"has a release whose {error.field} {error.problem}"
         raise Invalid(document_id)(path, problem) from error
@@ -134,7 +135,7 @@ class NumberedRows:
         parameters = {
             "run": run,
             "count": len(rows),
-            "rows": msgspec.json.encode(numbered).decode(),
+            "rows": json_values.plain(numbered),
         }
         connection.execute(self._delete, parameters)
         connection.execute(self._add, parameters)

@@ -13,9 +13,11 @@ import msgspec
 from psycopg import errors
 
 from thoth.storages.exceptions import InvalidDocumentError, InvalidRecordError
+from thoth.storages.graph import json_values
 from thoth.storages.graph.queries import packing, release_statements
 from thoth.storages.graph.queries.family import ECOSYSTEM
 from thoth.storages.graph.queries.foreign_keys import ForeignKeys
+from thoth.storages.graph.queries.names import record_names
 from thoth.storages.graph.queries.release_batches import prepare, prepare_together
 from thoth.storages.graph.queries.release_writer import write
 from thoth.storages.graph.queries.transactions import in_transaction
@@ -181,7 +183,9 @@ class _Writer:
             "os_names": packing.texts([each.os_name for each in named]),
             "os_versions": packing.texts([each.os_version for each in named]),
             "python_versions": packing.texts([each.python_version for each in named]),
-            "markers": packing.texts([None if each is None else _json(each) for each in said]),
+            "markers": packing.texts(
+                [None if each is None else json_values.plain(each) for each in said]
+            ),
             "document_ids": packing.texts([each.document_id for each in envelopes]),
             "environments": packing.integers(environments),
             "durations": packing.integers(
@@ -193,7 +197,7 @@ class _Writer:
             "created": packing.times([each.created_at for each in envelopes]),
             "solver_names": packing.texts([facts.solver_name for facts in documents]),
             "solver_versions": packing.texts([_solver_version(facts) for facts in documents]),
-            "unparsed": packing.texts([_json(facts.unparsed) for facts in documents]),
+            "unparsed": packing.texts([json_values.plain(facts.unparsed) for facts in documents]),
         }
 
     # --- releases --------------------------------------------------------------------------------
@@ -204,22 +208,10 @@ class _Writer:
         Together with all others of the documents: what is added in two goes may deadlock.
         """
         documents = self._documents
-        wanted = [package for each in documents for package in each.unresolved]
-        if not wanted:
-            return
-        names = set().union(*(each.packages for each in documents))
-        found = {"ecosystem": ECOSYSTEM, "names": packing.texts(list(names))}
-        missing = names.difference(
-            name for name, _ in self._rows(release_statements.FIND_PACKAGES, found)
-        )
-        if any(package.package in missing for package in wanted):
-            found["names"] = packing.texts(sorted(missing))
-            self._execute(release_statements.ADD_PACKAGES, found)
-        urls = {package.index_url for package in wanted if package.index_url is not None}
-        found = {"ecosystem": ECOSYSTEM, "urls": list(urls)}
-        if len(self._rows(release_statements.FIND_INDEXES, found)) < len(urls):
-            found["urls"] = sorted(set().union(*(each.index_urls for each in documents)))
-            self._execute(release_statements.ADD_INDEXES, found)
+        if any(each.unresolved for each in documents):
+            names = set().union(*(each.packages for each in documents))
+            urls = set().union(*(each.index_urls for each in documents))
+            record_names(self._connection, names, urls)
 
     def _split(self, releases: Sequence[int]) -> list[Sequence[int]]:
         """Return for each document the ids of the releases that its records are of."""
@@ -284,10 +276,6 @@ class _Writer:
 
     def _execute(self, statement: str, parameters: dict[str, Any]) -> None:
         self._connection.execute(statement, parameters)
-
-
-def _json(value: object) -> str:
-    return msgspec.json.encode(value).decode()
 
 
 def _solver_version(facts: SolverFacts) -> str:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from thoth.storages.graph.connections import Connection
+    from thoth.storages.graph.queries.environments import SoftwareKey
     from thoth.storages.sync.stack_documents import GivenStack, Lock, Requirements, Stack
 
 # What is found is locked, so that nobody deletes it before it is referred to.
@@ -170,13 +171,19 @@ def record_given_stack(
 ) -> dict[str, int | None]:
     """Return the columns that say which stack a run was given; `stack_id` is that of the stack."""
     requirements = None if given.stack is None else given.stack.requirements
+    columns = record_given(connection, requirements, given.environment)
+    return {**columns, "software_stack_id": stack_id}
+
+
+def record_given(
+    connection: Connection, requirements: Requirements | None, environment: SoftwareKey | None
+) -> dict[str, int | None]:
+    """Return the columns that say what a run was given: requirements, and an environment."""
     known = record_requirements(connection, [] if requirements is None else [requirements])
-    environment = given.environment
     environments = record_software(connection, [] if environment is None else [environment])
     return {
         "stack_requirements_id": next(iter(known.values()), None),
         "software_environment_id": next(iter(environments.values()), None),
-        "software_stack_id": stack_id,
     }
 
 

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from thoth.storages.exceptions import InvalidRecordError
-from thoth.storages.graph.queries.transactions import in_transaction
 from thoth.storages.sync.document_parts import Invalid
 from thoth.storages.sync.runs import write_document
 from thoth.storages.sync.stacks import StackOrigin, record_stacks
@@ -172,12 +170,7 @@ def sync_finished_validations(
         record_stacks(connection, stacks)
         return marked
 
-    try:
-        written: set[UUID] = in_transaction(connection, work)
-    except InvalidRecordError as error:
-        problem = f"has a stack whose {error.field} {error.problem}"
-        raise Invalid(all_facts[0].document_id)("result.answer", problem) from error
-    return written
+    return write_document(connection, all_facts[0].document_id, work, path="result.answer")
 
 
 def _write(connection: Connection, facts: ValidationFacts, *, force: bool) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
+from thoth.storages.graph import json_values
 from thoth.storages.graph.hardware_records import COLUMNS
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def record_hardware(
             }
             for record in missing
         ]
-        parameters["rows"] = msgspec.json.encode(rows).decode()
+        parameters["rows"] = json_values.plain(rows)
         connection.execute(_ADD_HARDWARE, parameters)
         found.update(connection.execute(_FIND_HARDWARE, parameters).fetchall())
     return found

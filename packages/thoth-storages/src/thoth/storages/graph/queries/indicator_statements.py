@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
+from thoth.storages.graph import json_values
 from thoth.storages.graph.hardware_records import COLUMNS
 from thoth.storages.graph.queries.family import ECOSYSTEM, Conditions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 GENERIC = "performance_indicator"
 """The table of indicators without columns of their own."""
@@ -204,20 +205,28 @@ def _generic(wanted: Wanted, conditions: Conditions) -> str:
     for number, (name, values) in enumerate(wanted.parameters.items()):
         # For the index; which of them are equal is told by `add_parameters`.
         contained = [f"own.parameters @> %(own{number}_{place})s" for place in range(len(values))]
-        given = {f"own{number}_{place}": _json({name: value}) for place, value in enumerate(values)}
+        given = {
+            f"own{number}_{place}": json_values.plain({name: value})
+            for place, value in enumerate(values)
+        }
         condition = " OR ".join(f"{each}::jsonb" for each in contained)
         conditions.add(f"({condition})", **given)
 
-    def value(number: str, name: str) -> str:
-        conditions.parameters[number] = name
-        found = f"coalesce(own.result -> %({number})s::text, own.parameters -> %({number})s::text)"
+    def value(key: str, name: str) -> str:
+        conditions.parameters[key] = name
+        found = f"coalesce(own.result -> %({key})s::text, own.parameters -> %({key})s::text)"
         return _NUMBER.format(value=found)
 
+    _add_bounds(conditions, wanted, value)
+    return "NULL::float8" if wanted.value is None else value("value", wanted.value)
+
+
+def _add_bounds(conditions: Conditions, wanted: Wanted, value: Callable[[str, str], str]) -> None:
+    """Add the bounds of values; `value` gives one by its name, which may be the parameter given."""
     for side, bounds, sign in (("least", wanted.least, ">="), ("most", wanted.most, "<=")):
         for number, (name, bound) in enumerate(bounds.items()):
             key = f"{side}{number}"
             conditions.add(f"{value(f'{key}_name', name)} {sign} %({key})s", **{key: bound})
-    return "NULL::float8" if wanted.value is None else value("value", wanted.value)
 
 
 def _is_possible(table: Table, wanted: Wanted) -> bool:
@@ -242,19 +251,16 @@ def _of_columns(table: Table, wanted: Wanted, conditions: Conditions) -> str:
             given = [each for each in values if isinstance(each, str)]
             conditions.add(f"{column} = ANY(%({key})s::text[])", **{key: given})
 
-    def value(name: str) -> str:
+    def value(_: str, name: str) -> str:
         column = f"own.{quoted(name)}"
         if table.columns[name] in _NUMBERS:
             return f"{column}::float8"
         return _NUMBER.format(value=f"to_jsonb({column})")
 
-    for side, bounds, sign in (("least", wanted.least, ">="), ("most", wanted.most, "<=")):
-        for number, (name, bound) in enumerate(bounds.items()):
-            key = f"{side}{number}"
-            conditions.add(f"{value(name)} {sign} %({key})s", **{key: bound})
+    _add_bounds(conditions, wanted, value)
     if wanted.value is None or wanted.value not in table.columns.keys() - _SHARED:
         return "NULL::float8"
-    return value(wanted.value)
+    return value("value", wanted.value)
 
 
 def add_parameters(conditions: Conditions, parameters: Mapping[str, Sequence[Any]]) -> None:
@@ -262,7 +268,7 @@ def add_parameters(conditions: Conditions, parameters: Mapping[str, Sequence[Any
     for number, (name, values) in enumerate(parameters.items()):
         key = f"parameter{number}"
         condition = f"{PARAMETERS} -> %({key}_name)s::text = ANY(%({key})s::text[]::jsonb[])"
-        given = {f"{key}_name": name, key: [_json(value) for value in values]}
+        given = {f"{key}_name": name, key: [json_values.plain(value) for value in values]}
         conditions.add(condition, **given)
 
 
@@ -290,7 +296,3 @@ def grouped(groupings: Sequence[str], parameters: dict[str, object]) -> tuple[st
     group_by = f" GROUP BY {', '.join(keys)} " if keys else ""
     order_by = f" ORDER BY {', '.join(order)} " if order else ""
     return "".join(joins), "".join(f"{each}, " for each in expressions), group_by, order_by
-
-
-def _json(value: Any) -> str:
-    return msgspec.json.encode(value).decode()

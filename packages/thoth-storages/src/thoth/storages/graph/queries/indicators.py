@@ -13,8 +13,9 @@ from thoth.storages.graph import json_values
 from thoth.storages.graph.hardware_records import COLUMNS, read_hardware
 from thoth.storages.graph.queries import arguments
 from thoth.storages.graph.queries import indicator_statements as statements
-from thoth.storages.graph.queries.family import ECOSYSTEM, Conditions, QueryFamily
-from thoth.storages.graph.queries.stacks import CONTAINED
+from thoth.storages.graph.queries.family import Conditions, QueryFamily
+from thoth.storages.graph.queries.listings import add_environment_parts
+from thoth.storages.graph.queries.stacks import add_contained
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -271,15 +272,7 @@ class _Question:
         self, package_name: str | None, package_version: str | None, index_url: str | None
     ) -> None:
         if package_name is not None:
-            self.conditions.add(
-                CONTAINED,
-                ecosystem=ECOSYSTEM,
-                package_name=arguments.package_name(package_name),
-                package_version=None
-                if package_version is None
-                else arguments.package_version(package_version),
-                index_url=arguments.index_url(index_url),
-            )
+            add_contained(self.conditions, package_name, package_version, index_url)
         elif package_version is not None or index_url is not None:
             raise InvalidArgumentError(
                 "package_name", None, "must be given with a version or an index"
@@ -305,9 +298,7 @@ class _Question:
         document_id = arguments.text("inspection_document_id", inspection_document_id)
         if document_id is not None:
             add("inspection.document_id = %(document_id)s", document_id=document_id)
-        for name, value in arguments.environment(os_name, os_version, python_version).items():
-            if value is not None:
-                add(f"software_environment.{name} = %({name})s", **{name: value})
+        add_environment_parts(self.conditions, os_name, os_version, python_version)
         record, misfits = read_hardware(_named("hardware", hardware))
         if misfits:
             given = None if hardware is None else hardware.get(misfits[0])

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-import msgspec
-
+from thoth.storages.graph import json_values
 from thoth.storages.graph.queries import release_statements as sql
 from thoth.storages.graph.queries.family import ECOSYSTEM
 from thoth.storages.graph.queries.release_batches import read_requirement, requirement_digest
@@ -79,7 +78,7 @@ def record_requirements(
             requirement_row(wanted[digest], digest, packages[wanted[digest].name])
             for digest in missing
         ]
-        added = {"rows": msgspec.json.encode(rows).decode()}
+        added = {"rows": json_values.plain(rows)}
         connection.execute(sql.ADD_REQUIREMENTS, added)
         found.update(connection.execute(sql.FIND_REQUIREMENTS, {"digests": missing}).fetchall())
     return {

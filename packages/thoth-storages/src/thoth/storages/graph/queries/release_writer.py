@@ -9,10 +9,10 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
-import msgspec
 import psycopg
 from psycopg import errors
 
+from thoth.storages.graph import json_values
 from thoth.storages.graph.queries import packing
 from thoth.storages.graph.queries import release_statements as sql
 from thoth.storages.graph.queries.foreign_keys import ForeignKeys
@@ -163,7 +163,7 @@ class _Writer:
             requirement_row(requirement, digest, self._packages[requirement.name])
             for digest, requirement in requirements.items()
         ]
-        added = {"rows": msgspec.json.encode(rows).decode()}
+        added = {"rows": json_values.plain(rows)}
         self._requirements.update(self._rows(sql.ADD_REQUIREMENTS, added))
         others = [digest for digest in requirements if digest not in self._requirements]
         self._find_requirements(others)

@@ -6,6 +6,7 @@ from typing import Any
 
 from thoth.storages.graph.queries import arguments
 from thoth.storages.graph.queries.family import ECOSYSTEM, Conditions, QueryFamily
+from thoth.storages.graph.versions import normalize_version
 
 _COUNT = """
     SELECT count(*) FROM (
@@ -30,7 +31,7 @@ _CONTAINING = """
       LEFT JOIN software_environment
              ON software_environment.id = software_stack.software_environment_id
 """
-CONTAINED = """
+_CONTAINED = """
     software_stack.stack_lock_id IN (
         SELECT stack_lock_release.stack_lock_id
           FROM package
@@ -103,21 +104,30 @@ class StackQueries(QueryFamily):
         nobody said), `recorded_at`, and `requirements`, the stack's own (None where only its lock
         is known). Raises `InvalidArgumentError`.
         """
-        conditions = Conditions(
-            ecosystem=ECOSYSTEM,
-            package_name=arguments.package_name(package_name),
-            package_version=None
-            if package_version is None
-            else arguments.package_version(package_version),
-            index_url=arguments.index_url(index_url),
-        )
-        conditions.add(CONTAINED)
+        conditions = Conditions()
+        add_contained(conditions, package_name, package_version, index_url)
         if arguments.flag("is_external", is_external) is not None:
             conditions.add("software_stack.is_external = %(is_external)s", is_external=is_external)
         _add_type(conditions, software_stack_type)
         statement = _CONTAINING + conditions.where() + _ORDER + conditions.part(start_offset, count)
         rows = self._rows(statement, conditions.parameters)
         return [dict(zip(_NAMES, row, strict=True)) for row in rows]
+
+
+def add_contained(
+    conditions: Conditions, package_name: str, package_version: str | None, index_url: str | None
+) -> None:
+    """Add the condition that the lock of `software_stack` contains a release, or any of a package.
+
+    Raises `InvalidArgumentError`.
+    """
+    conditions.add(
+        _CONTAINED,
+        ecosystem=ECOSYSTEM,
+        package_name=arguments.package_name(package_name),
+        package_version=arguments.optional("package_version", package_version, normalize_version),
+        index_url=arguments.index_url(index_url),
+    )
 
 
 def _add_type(conditions: Conditions, software_stack_type: str | None) -> None:
