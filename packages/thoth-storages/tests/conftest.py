@@ -15,6 +15,7 @@ from thoth.storages.testing.fixtures import (
     server_parameters,
     session_data_dir,
 )
+from thoth.storages.testing.rows import natural_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -132,85 +133,23 @@ def recorded() -> Callable[[GraphDatabase], list[tuple[str, object]]]:
     return rows
 
 
-# All that was recorded of runs, by natural keys: no row ids, no times of recording.
-_GIVEN = """
-    SELECT '{kind}', to_jsonb(run) - ARRAY['id', 'stack_requirements_id', 'software_environment_id',
-                                           'software_stack_id']
-           || jsonb_build_object('given', requirements.digest, 'lock', stack_lock.digest,
-                                 'system', to_jsonb(environment) - 'id')
-      FROM {kind}_run AS run
-      LEFT JOIN stack_requirements AS requirements ON requirements.id = run.stack_requirements_id
-      LEFT JOIN software_environment AS environment ON environment.id = run.software_environment_id
-      LEFT JOIN software_stack AS stack ON stack.id = run.software_stack_id
-      LEFT JOIN stack_lock ON stack_lock.id = stack.stack_lock_id
-"""
-RUNS = {
-    "runs": f"""
-        {_GIVEN.format(kind="adviser")} UNION ALL {_GIVEN.format(kind="provenance")} UNION ALL
-        SELECT 'revsolver', to_jsonb(run) - ARRAY['id', 'package_id'] || to_jsonb(package) - 'id'
-          FROM revsolver_run AS run JOIN package ON package.id = run.package_id
-    """,
-    "products": """
-        SELECT run.document_id, rank, score, justification, stack_lock.digest, requirements.digest,
-               software_stack_type, is_external
-          FROM adviser_product JOIN adviser_run AS run ON run.id = adviser_run_id
-          LEFT JOIN software_stack AS stack ON stack.id = adviser_product.software_stack_id
-          LEFT JOIN stack_lock ON stack_lock.id = stack.stack_lock_id
-          LEFT JOIN stack_requirements AS requirements
-                 ON requirements.id = stack.stack_requirements_id
-    """,
-    "unresolved": """
-        SELECT run.document_id, package.name, specifier
-          FROM adviser_unresolved JOIN adviser_run AS run ON run.id = adviser_run_id
-          JOIN package ON package.id = package_id
-    """,
-    "findings": """
-        SELECT run.document_id, number, package.name, package_version, package_index.url,
-               finding_type,
-               finding_id, justification, other
-          FROM provenance_finding JOIN provenance_run AS run ON run.id = provenance_run_id
-          LEFT JOIN package ON package.id = package_id
-          LEFT JOIN package_index ON package_index.id = package_index_id
-    """,
-    "dependents": """
-        SELECT run.document_id, package.name, release.version, package_index.url, requirement.digest
-          FROM revsolver_dependent JOIN revsolver_run AS run ON run.id = revsolver_run_id
-          JOIN release ON release.id = release_id
-          JOIN package ON package.id = release.package_id
-          LEFT JOIN package_index ON package_index.id = package_index_id
-          JOIN requirement ON requirement.id = requirement_id
-    """,
-    "stacks": """
-        SELECT requirements.digest, stack_lock.digest, os_name, os_version, python_version,
-               software_stack_type, is_external
-          FROM software_stack AS stack
-          LEFT JOIN stack_requirements AS requirements
-                 ON requirements.id = stack.stack_requirements_id
-          LEFT JOIN stack_lock ON stack_lock.id = stack.stack_lock_id
-          LEFT JOIN software_environment AS environment
-                 ON environment.id = stack.software_environment_id
-    """,
-    "lock_releases": """
-        SELECT stack_lock.digest, package.name, release.version, package_index.url
-          FROM stack_lock_release JOIN stack_lock ON stack_lock.id = stack_lock_id
-          JOIN release ON release.id = release_id
-          JOIN package ON package.id = release.package_id
-          LEFT JOIN package_index ON package_index.id = package_index_id
-    """,
-    "packages": "SELECT ecosystem, name FROM package",
-    "requirements": "SELECT digest, specifier, extras, marker_extras, marker FROM requirement",
-}
+# What documents of runs become.
+OF_RUNS = (
+    "adviser_run",
+    "adviser_product",
+    "adviser_unresolved",
+    "provenance_run",
+    "provenance_finding",
+    "revsolver_run",
+    "revsolver_dependent",
+    "software_stack",
+    "stack_lock_release",
+    "package",
+    "requirement",
+)
 
 
 @pytest.fixture(scope="session")
 def run_contents() -> Callable[[GraphDatabase], dict[str, list[str]]]:
     """Gives what a graph holds of runs on stacks and of reverse solvers, by what it is, sorted."""
-
-    def contents(graph: GraphDatabase) -> dict[str, list[str]]:
-        with graph.migration_connection() as connection:
-            return {
-                name: sorted(map(repr, connection.execute(statement).fetchall()))
-                for name, statement in RUNS.items()
-            }
-
-    return contents
+    return lambda graph: natural_rows(graph, OF_RUNS)

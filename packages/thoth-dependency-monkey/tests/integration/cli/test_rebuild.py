@@ -28,7 +28,12 @@ from thoth.storages import (
     sync_documents,
 )
 from thoth.storages.graph.models import Base
-from thoth.storages.testing import dependency_monkey_document, empty_database, solver_document
+from thoth.storages.testing import (
+    connection_variables,
+    dependency_monkey_document,
+    empty_database,
+    solver_document,
+)
 from thoth.storages.testing.fixtures import server_parameters, session_data_dir
 from thoth.storages.testing.inspection_documents import (
     dependency_monkey_document_id,
@@ -64,19 +69,13 @@ NOT_OF_DOCUMENTS |= {"rule", "vulnerability", "vulnerability_release", "release_
 
 
 def environment(settings: StoragesSettings, documents: Path, index: IndexServer) -> dict[str, str]:
-    server = settings.server
-    assert server is not None
     return {
         "PATH": os.environ["PATH"],
         "HOME": str(documents),
         "THOTH_DATA_DIR": str(documents),
         "THOTH_INDEX_URL": index.url,
         "THOTH_TARGET": "cp312-manylinux_2_28_x86_64",
-        "KNOWLEDGE_GRAPH_HOST": server.host,
-        "KNOWLEDGE_GRAPH_PORT": str(server.port),
-        "KNOWLEDGE_GRAPH_USER": server.user,
-        "KNOWLEDGE_GRAPH_PASSWORD": server.password,
-        "KNOWLEDGE_GRAPH_DATABASE": server.database,
+        **connection_variables(settings),
     }
 
 

@@ -23,6 +23,7 @@ from thoth.storages import (
 )
 from thoth.storages.testing import (
     adviser_document,
+    connection_variables,
     provenance_document,
     revsolver_document,
     solver_document,
@@ -46,16 +47,8 @@ PROGRAM = ForkedProgram(
 
 @pytest.fixture
 def env(graph: GraphDatabase, tmp_path: Path) -> dict[str, str]:
-    server = graph.settings.server
-    assert server is not None
     kept = {n: v for n, v in os.environ.items() if not n.startswith(("THOTH_", "KNOWLEDGE_GRAPH_"))}
-    return kept | {
-        "KNOWLEDGE_GRAPH_HOST": server.host,
-        "KNOWLEDGE_GRAPH_PORT": str(server.port),
-        "KNOWLEDGE_GRAPH_USER": server.user,
-        "KNOWLEDGE_GRAPH_DATABASE": server.database,
-        "THOTH_DATA_DIR": str(tmp_path),
-    }
+    return kept | connection_variables(graph.settings) | {"THOTH_DATA_DIR": str(tmp_path)}
 
 
 @pytest.fixture

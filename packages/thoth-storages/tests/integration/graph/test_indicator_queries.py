@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from thoth.storages import GraphDatabase, InvalidArgumentError
 from thoth.storages.graph.queries import indicators
+from thoth.storages.testing import connection_variables
 from thoth.storages.testing.inspection_documents import (
     indicator_output,
     inspection_document,
@@ -437,14 +438,7 @@ def test_names_of_columns_are_no_part_of_statements(graph: GraphDatabase) -> Non
 
 @pytest.mark.usefixtures("_measured")
 def test_the_shell_asks_the_same(graph: GraphDatabase) -> None:
-    server = graph.settings.server
-    assert server is not None
-    variables = {
-        "KNOWLEDGE_GRAPH_HOST": server.host,
-        "KNOWLEDGE_GRAPH_PORT": str(server.port),
-        "KNOWLEDGE_GRAPH_USER": server.user,
-        "KNOWLEDGE_GRAPH_DATABASE": server.database,
-    }
+    variables = connection_variables(graph.settings)
     command = [sys.executable, "-m", "thoth.storages", "query"]
     options = ["--parameters", "matrix_size=512,device=cpu", "--hardware", '{"cpu_family": 6}']
     done = subprocess.run(

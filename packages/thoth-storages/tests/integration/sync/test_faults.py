@@ -48,11 +48,6 @@ COUNT = 80
 Rows = list[tuple[str, object]]
 
 
-@pytest.fixture
-def settings(graph: GraphDatabase, tmp_path: Path) -> StoragesSettings:
-    return msgspec.structs.replace(graph.settings, data_dir=tmp_path)
-
-
 def stored(settings: StoragesSettings, count: int = COUNT) -> SolverResultsStore:
     store = SolverResultsStore(settings=settings)
     store.connect()

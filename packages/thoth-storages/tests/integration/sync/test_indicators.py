@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from thoth.storages import GraphDatabase, InvalidArgumentError
+from thoth.storages.testing import connection_variables
 from thoth.storages.testing.inspection_documents import indicator_output, inspection_document
 
 if TYPE_CHECKING:
@@ -198,15 +199,7 @@ def _table_of_a_user(graph: GraphDatabase) -> Iterator[None]:
 @pytest.mark.slow
 @pytest.mark.usefixtures("_table_of_a_user")
 def test_an_indicator_that_a_user_adds_needs_a_class_and_a_table_only(graph: GraphDatabase) -> None:
-    server = graph.settings.server
-    assert server is not None
-    variables = {
-        "KNOWLEDGE_GRAPH_HOST": server.host,
-        "KNOWLEDGE_GRAPH_PORT": str(server.port),
-        "KNOWLEDGE_GRAPH_USER": server.user,
-        "KNOWLEDGE_GRAPH_PASSWORD": server.password,
-        "KNOWLEDGE_GRAPH_DATABASE": server.database,
-    }
+    variables = connection_variables(graph.settings)
     subprocess.run([sys.executable, "-c", USER], check=True, timeout=60, env=os.environ | variables)
     row = one(graph, "indicator_of_a_user")
     assert (row["size"], row["precise"], row["speed"], row["mode"]) == (3, True, 1.5, "fast")

@@ -29,7 +29,7 @@ from thoth.storages import (
     sync_documents,
 )
 from thoth.storages.sync import metrics as syncing_metrics
-from thoth.storages.testing import solver_document
+from thoth.storages.testing import connection_variables, solver_document
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,18 +42,6 @@ SECONDS = "thoth_sync_seconds_total"
 DOCUMENT_SECONDS = "thoth_sync_document_seconds_count"
 RUNS = "thoth_sync_runs_total"
 LAST_SUCCESS = "thoth_sync_last_success_timestamp_seconds"
-
-
-@pytest.fixture
-def settings(graph: GraphDatabase, tmp_path: Path) -> StoragesSettings:
-    return msgspec.structs.replace(graph.settings, data_dir=tmp_path)
-
-
-@pytest.fixture
-def solvers(settings: StoragesSettings) -> SolverResultsStore:
-    store = SolverResultsStore(settings=settings)
-    store.connect()
-    return store
 
 
 def documents(count: int, *, broken: int = 0) -> list[dict[str, Any]]:
@@ -231,14 +219,10 @@ COMMAND = [sys.executable, "-m", "thoth.storages", "sync"]
 
 @pytest.fixture
 def env(graph: GraphDatabase, tmp_path: Path, gateway: Gateway) -> dict[str, str]:
-    server = graph.settings.server
-    assert server is not None
     kept = {n: v for n, v in os.environ.items() if not n.startswith(("THOTH_", "KNOWLEDGE_GRAPH_"))}
-    return kept | {
-        "KNOWLEDGE_GRAPH_HOST": server.host,
-        "KNOWLEDGE_GRAPH_PORT": str(server.port),
-        "KNOWLEDGE_GRAPH_USER": server.user,
-        "KNOWLEDGE_GRAPH_DATABASE": server.database,
+    return {
+        **kept,
+        **connection_variables(graph.settings),
         "THOTH_DATA_DIR": str(tmp_path),
         "THOTH_METRICS_PUSHGATEWAY_URL": gateway.url,
     }

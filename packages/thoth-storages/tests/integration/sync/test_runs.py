@@ -102,7 +102,7 @@ def test_what_is_synced_is_left_alone_unless_it_is_forced(
     assert run_contents(graph) == found
     sync(graph, other, force=True)
     forced = run_contents(graph)
-    shared = {"stacks", "lock_releases", "packages", "requirements"}
+    shared = {"software_stack", "stack_lock_release", "package", "requirement"}
     assert {name: rows for name, rows in forced.items() if name not in shared} == {
         name: rows for name, rows in expected.items() if name not in shared
     }
@@ -123,13 +123,10 @@ def test_a_forced_document_with_less_leaves_no_rows_of_the_former(
         shortened(document["result"])
         sync(graph, document, force=True)
     found = run_contents(graph)
-    sizes = {name: len(found[name]) for name in ("products", "unresolved", "findings")}
-    assert sizes == {
-        "products": 0,
-        "unresolved": len(failed_adviser_document()["result"]["report"]["unresolved"]) - 1,
-        "findings": 0,
-    }
-    assert found["dependents"] == []
+    unresolved = failed_adviser_document()["result"]["report"]["unresolved"]
+    assert len(found["adviser_unresolved"]) == len(unresolved) - 1
+    for name in ("adviser_product", "provenance_finding", "revsolver_dependent"):
+        assert found[name] == []
 
 
 @pytest.mark.parametrize("kind", MAKERS)
@@ -184,7 +181,7 @@ def test_parallel_writers_of_the_same_documents_leave_what_one_leaves(
     empty_tables()
     write(documents)
     assert run_contents(graph) == parallel
-    assert len(parallel["runs"]) == len(documents)
+    assert sum(len(parallel[f"{kind}_run"]) for kind in MAKERS) == len(documents)
 
 
 HUGE = "x" * 1_000_000
@@ -476,7 +473,8 @@ def test_one_broken_document_of_each_kind_leaves_the_rest(
             paths[-1].write_text(json.dumps(document))
     counts = sync_documents(paths, graph=graph, graceful=True, is_local=True, jobs=jobs)
     assert counts == dict.fromkeys(MAKERS, (6, 5, 0, 1))
-    assert len(run_contents(graph)["runs"]) == 15
+    found = run_contents(graph)
+    assert [len(found[f"{kind}_run"]) for kind in MAKERS] == [5, 5, 5]
     with pytest.raises(InvalidDocumentError):
         sync_documents(paths, graph=graph, is_local=True, jobs=jobs)
     good = [path for path in paths if not path.stem.endswith("4")]

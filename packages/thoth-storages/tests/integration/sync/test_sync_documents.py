@@ -35,6 +35,7 @@ from thoth.storages import (
 )
 from thoth.storages.sync import handlers, run
 from thoth.storages.testing import (
+    connection_variables,
     dependency_monkey_document,
     empty_database,
     inspection_document,
@@ -54,18 +55,6 @@ if TYPE_CHECKING:
 NONE = SyncCounts(0, 0, 0, 0)
 FAR_AWAY = "solver-rhel-8-py38-990101000000-"
 HOW_TO = Path("docs", "how-to", "add-a-kind-of-document.md")
-
-
-@pytest.fixture
-def settings(graph: GraphDatabase, tmp_path: Path) -> StoragesSettings:
-    return msgspec.structs.replace(graph.settings, data_dir=tmp_path)
-
-
-@pytest.fixture
-def solvers(settings: StoragesSettings) -> SolverResultsStore:
-    store = SolverResultsStore(settings=settings)
-    store.connect()
-    return store
 
 
 def documents(count: int) -> list[dict[str, Any]]:
@@ -629,12 +618,9 @@ def test_a_worker_that_cannot_begin_ends_a_graceful_run_too(
 
 
 def environment(settings: StoragesSettings) -> dict[str, str]:
-    assert settings.server is not None
-    return os.environ | {
-        "KNOWLEDGE_GRAPH_HOST": settings.server.host,
-        "KNOWLEDGE_GRAPH_PORT": str(settings.server.port),
-        "KNOWLEDGE_GRAPH_USER": settings.server.user,
-        "KNOWLEDGE_GRAPH_DATABASE": settings.server.database,
+    return {
+        **os.environ,
+        **connection_variables(settings),
         "THOTH_DATA_DIR": str(settings.data_dir),
     }
 

@@ -23,6 +23,7 @@ from thoth.storages.testing.run_documents import (
     revsolver_document,
 )
 from thoth.storages.testing.servers import (
+    connection_variables,
     empty_database,
     served_data_dir,
     temporary_data_dir,
@@ -43,6 +44,7 @@ __all__ = [
     "PageStoreContract",
     "ValidationStoreContract",
     "adviser_document",
+    "connection_variables",
     "dependency_monkey_document",
     "empty_database",
     "inspection_document",

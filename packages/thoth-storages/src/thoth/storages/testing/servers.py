@@ -101,6 +101,20 @@ def empty_database(
             )
 
 
+def connection_variables(settings: StoragesSettings) -> dict[str, str]:
+    """Return the environment variables that lead a process to the server of settings."""
+    server = settings.server
+    if server is None:
+        raise ValueError("the settings name no server")
+    return {
+        "KNOWLEDGE_GRAPH_HOST": server.host,
+        "KNOWLEDGE_GRAPH_PORT": str(server.port),
+        "KNOWLEDGE_GRAPH_USER": server.user,
+        "KNOWLEDGE_GRAPH_PASSWORD": server.password,
+        "KNOWLEDGE_GRAPH_DATABASE": server.database,
+    }
+
+
 def _wait_until_stopped(data_dir: Path) -> None:
     layout = Layout(data_dir)
     if not layout.supervisor_lock.exists():

@@ -1,4 +1,4 @@
-"""What documents of validations are made of, for tests, and what a graph holds of them."""
+"""What documents of validations are made of, for tests, and the tables that they go to."""
 
 from __future__ import annotations
 
@@ -13,45 +13,16 @@ if TYPE_CHECKING:
 
 INDEX_URL = "https://index.example/simple/"
 
-TABLES = {
-    "validation": """
-        SELECT id, job_id, ecosystem, created_at, expires_at, stack_specification, request,
-               document_id
-          FROM validation ORDER BY id
-    """,
-    "validation_job": """
-        SELECT id, ecosystem, question, phase, attempt, created_at, started_at, finished_at, worker,
-               valid, reason, result_digest, request, raw_log, crashes, interruptions
-          FROM validation_job ORDER BY id
-    """,
-    "result": """
-        SELECT digest, content FROM result
-         WHERE digest IN (SELECT result_digest FROM validation_job) ORDER BY digest
-    """,
-    "stack_requirements": """
-        SELECT ecosystem, digest, requirements FROM stack_requirements ORDER BY digest
-    """,
-    "stack_lock": "SELECT ecosystem, digest FROM stack_lock ORDER BY digest",
-    "stack_lock_release": """
-        SELECT stack_lock.digest, package.name, release.version, package_index.url
-          FROM stack_lock_release
-          JOIN stack_lock ON stack_lock.id = stack_lock_id
-          JOIN release ON release.id = release_id
-          JOIN package ON package.id = package_id
-          LEFT JOIN package_index ON package_index.id = package_index_id
-         ORDER BY 1, 2, 3, 4
-    """,
-    "software_stack": """
-        SELECT stack_requirements.digest, stack_lock.digest, software_stack_type, is_external,
-               os_name, os_version, python_version
-          FROM software_stack
-          LEFT JOIN stack_requirements ON stack_requirements.id = stack_requirements_id
-          LEFT JOIN stack_lock ON stack_lock.id = stack_lock_id
-          LEFT JOIN software_environment ON software_environment.id = software_environment_id
-         ORDER BY 1, 2, 3, 4, 5, 6, 7
-    """,
-}
-"""What a graph holds of validations and stacks, by natural keys, in one order."""
+TABLES = (
+    "validation",
+    "validation_job",
+    "result",
+    "stack_requirements",
+    "stack_lock",
+    "stack_lock_release",
+    "software_stack",
+)
+"""The tables that documents of validations become rows of."""
 
 
 def metadata_of(validation: FinishedValidation) -> dict[str, Any]:
