@@ -13,11 +13,17 @@ import os
 import statistics
 import time
 from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING
 
+from raw_copy import copy_all, empty, figure, prepared_rows
 from snapshot import dense
 
 from thoth.storages import GraphDatabase, ReleaseRecord
 from thoth.storages.testing import temporary_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 TABLES = ("package_index", "package", "requirement", "release", "dependency")
 
@@ -27,12 +33,6 @@ class Times:
     copy: list[float] = field(default_factory=list)
     empty: list[float] = field(default_factory=list)
     full: list[float] = field(default_factory=list)
-
-
-def figure(graph: GraphDatabase, statement: str) -> int:
-    with graph.migration_connection() as connection:
-        row = connection.execute(statement).fetchone()
-    return int(row[0]) if row else 0
 
 
 def written(graph: GraphDatabase) -> int:
@@ -49,34 +49,10 @@ def dead(graph: GraphDatabase) -> dict[str, int]:
         return dict(connection.execute(statement).fetchall())
 
 
-def seconds(graph: GraphDatabase, records: list[ReleaseRecord]) -> float:
+def seconds(work: Callable[[], object]) -> float:
     begin = time.perf_counter()
-    graph.releases.record(records)
+    work()
     return time.perf_counter() - begin
-
-
-def copy_seconds(graph: GraphDatabase, prepared: dict[str, bytes]) -> float:
-    with graph.migration_connection() as connection:
-        for table in TABLES:
-            connection.execute(f"DROP TABLE IF EXISTS bare_{table}")
-            connection.execute(f"CREATE TABLE bare_{table} (LIKE {table})")
-        connection.execute("COMMIT")
-        begin = time.perf_counter()
-        with connection.cursor() as cursor:
-            for table, data in prepared.items():
-                with cursor.copy(f"COPY bare_{table} FROM STDIN") as copy:
-                    copy.write(data)
-        connection.commit()
-        return time.perf_counter() - begin
-
-
-def prepare(graph: GraphDatabase) -> dict[str, bytes]:
-    prepared = {}
-    with graph.migration_connection() as connection, connection.cursor() as cursor:
-        for table in TABLES:
-            with cursor.copy(f"COPY {table} TO STDOUT") as copy:
-                prepared[table] = b"".join(bytes(part) for part in copy)
-    return prepared
 
 
 def measure(title: str, records: list[ReleaseRecord], rounds: int) -> None:
@@ -85,19 +61,15 @@ def measure(title: str, records: list[ReleaseRecord], rounds: int) -> None:
     with temporary_settings() as settings, GraphDatabase(settings) as graph:
         graph.initialize_schema()
         graph.releases.record(records)
-        prepared = prepare(graph)
+        prepared = prepared_rows(graph, TABLES)
         rows = {table: figure(graph, f"SELECT count(*) FROM {table}") for table in TABLES}
         for _ in range(rounds):
-            with graph.migration_connection() as connection:
-                connection.execute(f"TRUNCATE {', '.join(TABLES)} CASCADE")
+            empty(graph, TABLES)
             figure(graph, "SELECT 1 FROM pg_stat_force_next_flush()")
-            with graph.migration_connection() as connection:
-                connection.autocommit = True
-                connection.execute("CHECKPOINT")
-            times.copy.append(copy_seconds(graph, prepared))
-            times.empty.append(seconds(graph, records))
+            times.copy.append(seconds(partial(copy_all, graph, prepared)))
+            times.empty.append(seconds(partial(graph.releases.record, records)))
             before = written(graph)
-            times.full.append(seconds(graph, records))
+            times.full.append(seconds(partial(graph.releases.record, records)))
             rewritten = max(rewritten, written(graph) - before)
         left = dead(graph)
         sizes = {

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
+from raw_copy import copy_all, empty, figure, prepared_rows
 
 from thoth.storages import GraphDatabase, SolverResultsStore, StoragesSettings, sync_documents
 from thoth.storages.testing import solver_documents, temporary_settings
@@ -89,40 +90,6 @@ def timed(times: Times, data_dir: Path, work: Callable[[], object]) -> None:
     times.server.append(server_seconds(data_dir) - server)
 
 
-def figure(graph: GraphDatabase, statement: str) -> int:
-    with graph.migration_connection() as connection:
-        row = connection.execute(statement).fetchone()
-    return int(row[0]) if row else 0
-
-
-def copied(graph: GraphDatabase) -> dict[str, bytes]:
-    """Return the rows of every table as text for COPY."""
-    prepared = {}
-    with graph.migration_connection() as connection, connection.cursor() as cursor:
-        for table in TABLES:
-            with cursor.copy(f"COPY {table} TO STDOUT") as copy:
-                prepared[table] = b"".join(bytes(part) for part in copy)
-    return prepared
-
-
-def copy_all(graph: GraphDatabase, prepared: dict[str, bytes]) -> None:
-    with graph.migration_connection() as connection, connection.cursor() as cursor:
-        for table, data in prepared.items():
-            with cursor.copy(f"COPY bare_{table} FROM STDIN") as copy:
-                copy.write(data)
-
-
-def empty(graph: GraphDatabase) -> None:
-    with graph.migration_connection() as connection:
-        connection.execute(f"TRUNCATE {', '.join(TABLES)} CASCADE")
-        for table in TABLES:
-            connection.execute(f"DROP TABLE IF EXISTS bare_{table}")
-            connection.execute(f"CREATE TABLE bare_{table} (LIKE {table})")
-    with graph.migration_connection() as connection:
-        connection.autocommit = True
-        connection.execute("CHECKPOINT")
-
-
 def measure(
     settings: StoragesSettings, graph: GraphDatabase, count: int, rounds: int, jobs: list[int]
 ) -> None:
@@ -139,12 +106,12 @@ def measure(
     prepared: dict[str, bytes] = {}
     for _ in range(rounds):
         for how_many in jobs:
-            empty(graph)
+            empty(graph, TABLES)
             sync("empty graph", how_many, (count, count, 0, 0))
             if how_many == jobs[0]:
                 sync("synced already", how_many, (count, 0, count, 0))
                 sync("forced", how_many, (count, count, 0, 0), force=True)
-                prepared = prepared or copied(graph)
+                prepared = prepared or prepared_rows(graph, TABLES)
                 timed(found["COPY"], data_dir, partial(copy_all, graph, prepared))
     rows = {table: figure(graph, f"SELECT count(*) FROM {table}") for table in TABLES}
     total = sum(rows.values())
