@@ -265,16 +265,6 @@ def test_those_that_are_synced_are_left_alone_among_others(graph: GraphDatabase)
     assert rows(graph) == before
 
 
-def test_one_that_cannot_be_stored_ends_what_is_written_before_it(graph: GraphDatabase) -> None:
-    documents = [*solver_documents(2, dependencies=8), document(9, tree=tree("a", "1\0"))]
-    facts = [read_solver_document(content) for content in documents]
-    with graph.connection() as connection:
-        assert sync_several_solver_facts(connection, facts) == [True, True]
-        with pytest.raises(InvalidDocumentError, match=r"result.tree\[0\].package_version"):
-            sync_several_solver_facts(connection, facts[2:])
-    assert len(rows(graph)["solver_result"]) == 2
-
-
 @pytest.mark.parametrize("force", [False, True])
 def test_syncing_takes_a_number_of_statements_whatever_the_number_of_documents(
     graph: GraphDatabase, force: bool

@@ -73,8 +73,9 @@ def test_a_changed_document_is_read_or_refused(
     with contextlib.suppress(InvalidDocumentError):
         facts = HANDLERS_MAPPING[kind].read(changed(document, path, value))
         if kind == "solver":
-            assert all(outcome.record < len(facts.records) for outcome in facts.outcomes)
-            assert facts.packages.issuperset(record.package for record in facts.records)
+            releases = {*facts.said.mentioned, *(each.key for each in facts.said.releases)}
+            assert releases.issuperset(outcome.release for outcome in facts.outcomes)
+            assert facts.packages.issuperset(package for package, _, _ in releases)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -87,7 +87,7 @@ def test_markers_are_those_of_the_document_without_its_kernel() -> None:
 
 def test_an_installed_release_is_a_record() -> None:
     facts = read(tree=[installed()])
-    (record,) = facts.records
+    (record,) = (release.record for release in facts.said.releases)
     assert (record.package, record.version, record.index_url) == ("zope-interface", "5.0", PYPI)
     assert record.requires_python == ">=3"
     assert record.metadata is not None
@@ -103,7 +103,8 @@ def test_dependencies_that_are_not_said_come_from_the_metadata_or_are_unknown() 
         installed(dependencies=None, importlib_metadata=None),
         installed(dependencies=None, importlib_metadata={**metadata, "metadata": {"Name": "x"}}),
     ]
-    assert [record.dependencies for record in read(tree=tree).records] == [None, ("six>=1",)]
+    releases = read(tree=tree).said.releases
+    assert [release.record.dependencies for release in releases] == [None, ("six>=1",)]
 
 
 def test_versions_that_an_index_has_are_releases() -> None:
@@ -113,10 +114,10 @@ def test_versions_that_an_index_has_are_releases() -> None:
         "resolved_versions": [{"index": PYPI, "versions": ["1.0", "1.1"]}, {"index": PYPI}],
     }
     facts = read(tree=[installed(dependencies=[entry])])
-    keys = [(record.package, record.version, record.index_url) for record in facts.records[1:]]
-    assert keys == [("six", "1.0", PYPI), ("six", "1.1", PYPI)]
-    assert all(record.dependencies is None for record in facts.records[1:])
-    assert facts.seen == 3
+    assert len(facts.said.releases) == 1
+    resolved = {("six", "1.0", PYPI), ("six", "1.1", PYPI)}
+    assert facts.said.mentioned.keys() == facts.seen.keys()
+    assert facts.seen.keys() == {("zope-interface", "5.0", PYPI), *resolved}
 
 
 def test_the_form_of_2018_is_read() -> None:
@@ -127,9 +128,10 @@ def test_the_form_of_2018_is_read() -> None:
         errors=[{"package_name": "broken", "version": "2", "details": {"stderr": "x"}}],
     )
     assert facts.environment.markers is None
-    assert facts.records[0].dependencies == ("six>=1",)
-    assert (facts.records[1].version, facts.records[1].index_url) == ("1.0", None)
-    assert facts.records[2].version == "2"
+    assert facts.said.releases[0].record.dependencies == ("six>=1",)
+    assert ("six", "1.0", None) in facts.seen
+    assert facts.said.mentioned.keys() - facts.seen.keys() == {("broken", "2", None)}
+    assert facts.outcomes[1].release == ("broken", "2", None)
     assert facts.outcomes[1].error
 
 
@@ -147,7 +149,7 @@ def test_what_was_asked_for_in_vain_is_unsolvable_where_it_was_one_version() -> 
     ]
     (outcome,) = facts.outcomes
     assert (outcome.error, outcome.unsolvable) == (True, True)
-    assert facts.seen == 0
+    assert not facts.seen
 
 
 def test_what_could_not_be_read_is_unparseable_where_it_was_one_version() -> None:
@@ -159,7 +161,7 @@ def test_what_could_not_be_read_is_unparseable_where_it_was_one_version() -> Non
     )
     assert [each["requirement"] for each in facts.unparsed] == ["A==1.0; nonsense", "~~~"]
     (outcome,) = facts.outcomes
-    assert (outcome.unparseable, facts.records[outcome.record].package) == (True, "a")
+    assert (outcome.unparseable, outcome.release) == (True, ("a", "1.0", None))
 
 
 def test_nothing_passed_in_is_changed() -> None:
@@ -175,6 +177,8 @@ def test_nothing_passed_in_is_changed() -> None:
         ({"tree": None}, "result.tree"),
         ({"tree": [installed(), installed(package_name=None)]}, "result.tree[1].package_name"),
         ({"tree": [installed(package_name="a b")]}, "result.tree[0].package_name"),
+        ({"tree": [installed(package_version="1\0")]}, "result.tree[0].package_version"),
+        ({"tree": [installed(package_version=" ")]}, "result.tree[0].package_version"),
         ({"tree": [installed(package_name="a" * 513)]}, "result.tree[0].package_name"),
         ({"tree": [installed(index_url="ftp://x")]}, "result.tree[0].index_url"),
         ({"tree": [installed(sha256=[HASH, "12"])]}, "result.tree[0].sha256[1]"),

@@ -57,7 +57,8 @@ def shown(value: object, *, most: int = MAX_TEXT_CHARACTERS) -> str | None:
     """Return a value as a text that a row can hold: shortened, without NUL and lone surrogates."""
     if value is None:
         return None
-    text = (value if isinstance(value, str) else _as_json(value))[:most]
+    text = value if isinstance(value, str) else _as_json(value)
+    text = text[:most] if len(text) > most else text
     text = text.replace("\0", "\ufffd") if "\0" in text else text
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
@@ -79,9 +80,9 @@ def metadata_record(
     other: dict[str, Any] = {}
     urls: dict[str, str] = {}
     for field, value in fields.items():
-        name = _field_name(field)
-        if name in _TEXTS:
-            facts[_TEXTS[name]] = text_of(value)
+        name, column = _place_of(field)
+        if column is not None:
+            facts[column] = text_of(value)
         elif name in _LISTS:
             facts[_LISTS[name]] = _listed(value)
         elif name == "project-url":
@@ -104,8 +105,10 @@ def metadata_record(
 
 
 @lru_cache(maxsize=1024)
-def _field_name(field: str) -> str:
-    return field.lower().replace("_", "-")
+def _place_of(field: str) -> tuple[str, str | None]:
+    """Return a field's name, and the column that its text belongs to."""
+    name = field.lower().replace("_", "-")
+    return name, _TEXTS.get(name)
 
 
 def import_packages(paths: Iterable[str]) -> tuple[str, ...]:
@@ -115,16 +118,20 @@ def import_packages(paths: Iterable[str]) -> tuple[str, ...]:
     PEP 420) it is the topmost ones there: `google/cloud/storage/__init__.py` is
     `google.cloud.storage`.
     """
+    modules = [path for path in paths if path.endswith(_MODULES)]
+    # Most releases are one package at the top, and all below it needs no look.
+    packages = (path[:-12] for path in modules if path.endswith("/__init__.py"))
+    topmost = {package for package in packages if package and "/" not in package}
+    names = set(filter(str.isidentifier, topmost))
     folders: dict[str, set[str]] = {}
-    for path in paths:
-        if path.endswith(_MODULES):
-            folder, slash, filename = path.rpartition("/")
+    for path in modules:
+        folder, slash, filename = path.rpartition("/")
+        if folder.partition("/")[0] not in topmost:
             folders.setdefault(folder + slash, set()).add(filename.partition(".")[0])
-    names: set[str] = set()
-    for folder, modules in folders.items():
+    for folder, found in folders.items():
         parts = folder.split("/")[:-1]
         if len(parts) < _MOST_FOLDERS and all(map(str.isidentifier, parts)):
-            names |= _topmost(parts, modules, folders)
+            names |= _topmost(parts, found, folders)
     return tuple(sorted(names)[:MAX_IMPORT_PACKAGES])
 
 

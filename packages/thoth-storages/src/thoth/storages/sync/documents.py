@@ -99,17 +99,37 @@ def read_document(
     `metadata.document_id` only without it. Unknown keys are kept. Raises `InvalidDocumentError`,
     with the path of the offending key, for what is not of this form or over a limit of this module.
     """
+    document = read_at_once(content, result_type, document_id=document_id)
+    if document is not None:
+        return document
+    known_id = None if document_id is None else _document_id(document_id, None)
+    content = decode(content, document_id=known_id)
+    known_id = known_id or _own_id(content)
+    try:
+        envelope = msgspec.convert(content, _Envelope[result_type])  # type: ignore[valid-type]
+    except msgspec.ValidationError as error:
+        raise _invalid(known_id, error) from error
+    except UnicodeEncodeError as error:
+        raise InvalidDocumentError(known_id, "", _SURROGATE) from error
+    return _document(envelope, known_id, content)
+
+
+def read_at_once(
+    content: dict[str, Any] | bytes, result_type: type[_T], *, document_id: str | None = None
+) -> Document[_T] | None:
+    """Read an encoded document as `read_document` does, without decoding what no struct names.
+
+    None where it has to be looked at as a whole, as where it is broken; `read_document` does then.
+    The type may hold `msgspec.Raw`. Raises `InvalidDocumentError`.
+    """
     known_id = None if document_id is None else _document_id(document_id, None)
     envelope = _at_once(content, result_type)
-    if envelope is None:
-        content = decode(content, document_id=known_id)
-        known_id = known_id or _own_id(content)
-        try:
-            envelope = msgspec.convert(content, _Envelope[result_type])  # type: ignore[valid-type]
-        except msgspec.ValidationError as error:
-            raise _invalid(known_id, error) from error
-        except UnicodeEncodeError as error:
-            raise InvalidDocumentError(known_id, "", _SURROGATE) from error
+    return None if envelope is None else _document(envelope, known_id, content)
+
+
+def _document(
+    envelope: _Envelope[_T], known_id: str | None, content: dict[str, Any] | bytes
+) -> Document[_T]:
     metadata = envelope.metadata
     if known_id is None and metadata.document_id is not None:
         known_id = _document_id(metadata.document_id, "metadata.document_id")

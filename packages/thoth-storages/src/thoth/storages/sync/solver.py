@@ -12,31 +12,22 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from psycopg import errors
 
-from thoth.storages.exceptions import InvalidDocumentError, InvalidRecordError
 from thoth.storages.graph import json_values
 from thoth.storages.graph.queries import packing, release_statements
 from thoth.storages.graph.queries.family import ECOSYSTEM
 from thoth.storages.graph.queries.foreign_keys import ForeignKeys
 from thoth.storages.graph.queries.names import record_names
-from thoth.storages.graph.queries.release_batches import prepare, prepare_together
+from thoth.storages.graph.queries.release_batches import prepare_together
 from thoth.storages.graph.queries.release_writer import write
 from thoth.storages.graph.queries.transactions import in_transaction
-from thoth.storages.graph.queries.values import storable_text
 from thoth.storages.sync import solver_statements as sql
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from thoth.storages.graph.connections import Connection
-    from thoth.storages.graph.queries.release_batches import Batch
+    from thoth.storages.graph.queries.release_batches import Batch, ReleaseKey
     from thoth.storages.sync.solver_documents import Outcome, SolverFacts
-
-_KEYS = {
-    "package": "package_name",
-    "version": "package_version",
-    "requires_python": "importlib_metadata.metadata.Requires-Python",
-    "metadata": "importlib_metadata.metadata",
-}
 
 
 def sync_solver_facts(connection: Connection, facts: SolverFacts, *, force: bool = False) -> bool:
@@ -58,10 +49,7 @@ def sync_several_solver_facts(
     `sync_solver_facts()`, in this order; at least one. The answer is as long as they are many.
     """
     wanted = _without_repetition(documents)
-    try:
-        batch, count = prepare_together([each.records for each in wanted], ecosystem=ECOSYSTEM)
-    except InvalidRecordError as error:
-        raise _invalid_document(wanted, error) from error
+    batch, count = prepare_together([each.said for each in wanted])
     chosen = wanted[:count]
 
     def work() -> list[bool]:
@@ -82,7 +70,7 @@ def _without_repetition(documents: Sequence[SolverFacts]) -> list[SolverFacts]:
 
 
 class _Writer:
-    """Writes documents of different ids in the caller's transaction; a batch has their records."""
+    """Writes documents of different ids in the caller's transaction; a batch has their releases."""
 
     def __init__(
         self, connection: Connection, documents: Sequence[SolverFacts], batch: Batch
@@ -104,8 +92,7 @@ class _Writer:
             self._documents = [
                 each for each, wanted in zip(documents, written, strict=True) if wanted
             ]
-            records = [each.records for each in self._documents]
-            self._batch, _ = prepare_together(records, ecosystem=ECOSYSTEM)
+            self._batch, _ = prepare_together([each.said for each in self._documents])
         if self._documents:
             self._write_facts()
         return written
@@ -113,11 +100,8 @@ class _Writer:
     def _write_facts(self) -> None:
         self._foreign_keys.prepare()
         self._add_unresolved_packages()
-        releases = self._split(write(self._connection, self._batch, self._foreign_keys))
-        outcomes = [
-            _by_release(each.outcomes, ids)
-            for each, ids in zip(self._documents, releases, strict=True)
-        ]
+        releases = write(self._connection, self._batch, self._foreign_keys)
+        outcomes = [_by_release(each.outcomes, releases) for each in self._documents]
         solved = self._solved_columns(outcomes)
         unresolved = self._unresolved_columns()
         if self._known:
@@ -196,7 +180,9 @@ class _Writer:
             ),
             "created": packing.times([each.created_at for each in envelopes]),
             "solver_names": packing.texts([facts.solver_name for facts in documents]),
-            "solver_versions": packing.texts([_solver_version(facts) for facts in documents]),
+            "solver_versions": packing.texts(
+                [each.metadata.analyzer_version for each in envelopes]
+            ),
             "unparsed": packing.texts([json_values.plain(facts.unparsed) for facts in documents]),
         }
 
@@ -213,32 +199,24 @@ class _Writer:
             urls = set().union(*(each.index_urls for each in documents))
             record_names(self._connection, names, urls)
 
-    def _split(self, releases: Sequence[int]) -> list[Sequence[int]]:
-        """Return for each document the ids of the releases that its records are of."""
-        split, start = [], 0
-        for facts in self._documents:
-            split.append(releases[start : start + len(facts.records)])
-            start += len(facts.records)
-        return split
-
-    def _mark_missing(self, releases: Sequence[Sequence[int]]) -> None:
+    def _mark_missing(self, releases: Mapping[ReleaseKey, int]) -> None:
         """Mark releases that are missing or found, as if document after document did it.
 
         A release is recorded by the first document that mentions it.
         """
-        seen: set[int] = set()
-        mentioned: set[int] = set()
-        unsolvable: set[int] = set()
-        for facts, ids in zip(self._documents, releases, strict=True):
-            wanted = {ids[outcome.record] for outcome in facts.outcomes if outcome.unsolvable}
-            unsolvable |= wanted.difference(mentioned)
-            mentioned.update(ids)
-            seen.update(ids[: facts.seen])
+        seen: set[ReleaseKey] = set()
+        mentioned: set[ReleaseKey] = set()
+        unsolvable: set[ReleaseKey] = set()
+        for facts in self._documents:
+            wanted = {outcome.release for outcome in facts.outcomes if outcome.unsolvable}
+            unsolvable |= wanted - mentioned
+            mentioned.update(facts.said.mentioned)
+            seen.update(facts.seen)
         if seen:
-            self._execute(sql.FOUND, {"seen": packing.integers(sorted(seen))})
+            self._execute(sql.FOUND, {"seen": _ids(seen, releases)})
         unsolvable -= seen
         if unsolvable:
-            self._execute(sql.NOT_FOUND, {"unsolvable": packing.integers(sorted(unsolvable))})
+            self._execute(sql.NOT_FOUND, {"unsolvable": _ids(unsolvable, releases)})
 
     # --- outcomes --------------------------------------------------------------------------------
 
@@ -278,44 +256,17 @@ class _Writer:
         self._connection.execute(statement, parameters)
 
 
-def _solver_version(facts: SolverFacts) -> str:
-    try:
-        return storable_text("analyzer_version", facts.document.metadata.analyzer_version)
-    except InvalidRecordError as error:
-        raise facts.document.invalid("metadata.analyzer_version", error.problem) from error
-
-
-def _by_release(outcomes: Sequence[Outcome], releases: Sequence[int]) -> dict[int, Outcome]:
+def _by_release(
+    outcomes: Sequence[Outcome], releases: Mapping[ReleaseKey, int]
+) -> dict[int, Outcome]:
     """Return outcomes by the ids of their releases; of several, the last error counts."""
     found: dict[int, Outcome] = {}
     for outcome in outcomes:
-        release = releases[outcome.record]
+        release = releases[outcome.release]
         if release not in found or outcome.error:
             found[release] = outcome
     return found
 
 
-def _invalid_document(
-    documents: Sequence[SolverFacts], error: InvalidRecordError
-) -> InvalidDocumentError:
-    """Return the error of the first document that has a record which cannot be stored."""
-    for facts in documents:
-        for number, record in enumerate(facts.records):
-            try:
-                prepare([record], ecosystem=ECOSYSTEM)
-            except InvalidRecordError as found:
-                return facts.document.invalid(_key(facts, number, found.field), found.problem)
-    return documents[0].document.invalid("result", f"{error.field} {error.problem}")
-
-
-def _key(facts: SolverFacts, number: int, field: str) -> str:
-    path = facts.path_of(number)
-    if field == "dependencies":
-        for place, text in enumerate(facts.records[number].dependencies or ()):
-            try:
-                storable_text(field, text)
-            except InvalidRecordError:
-                return f"{path}.dependencies[{place}]"
-    if path.endswith("]") and "resolved_versions" in path:
-        return path
-    return f"{path}.{_KEYS.get(field, _KEYS['metadata'])}"
+def _ids(keys: Iterable[ReleaseKey], releases: Mapping[ReleaseKey, int]) -> packing.PackedIntegers:
+    return packing.integers(sorted(map(releases.__getitem__, keys)))

@@ -9,11 +9,17 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 import msgspec
 
 from thoth.storages.exceptions import InvalidRecordError
+from thoth.storages.graph.queries.release_batches import (
+    CheckedReleases,
+    ReleaseChecker,
+    ReleaseKey,
+)
+from thoth.storages.graph.queries.release_checks import storable_version
 from thoth.storages.graph.queries.values import storable_text
 from thoth.storages.graph.release_records import ArtifactRecord, ReleaseRecord
 from thoth.storages.graph.requirements import marker_environment
@@ -23,7 +29,7 @@ from thoth.storages.graph.versions import (
     normalize_package_name,
 )
 from thoth.storages.sync.core_metadata import FileEntry, metadata_record, shown, text_of
-from thoth.storages.sync.documents import Document, read_document
+from thoth.storages.sync.documents import Document, read_at_once, read_document
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,8 +79,8 @@ class ImportlibMetadata(msgspec.Struct, frozen=True, gc=False):
     files: list[FileEntry] | None = None
 
 
-class TreeEntry(msgspec.Struct, frozen=True, gc=False):
-    """A release that was installed."""
+class InstalledEntry(msgspec.Struct, frozen=True, gc=False):
+    """A release that was installed; what it declares apart."""
 
     package_name: str
     package_version: str
@@ -82,7 +88,21 @@ class TreeEntry(msgspec.Struct, frozen=True, gc=False):
     sha256: list[str] | None = None
     package_license: str | None = None
     importlib_metadata: ImportlibMetadata | None = None
+
+
+class TreeEntry(InstalledEntry, frozen=True, gc=False):
+    """A release that was installed, with what it declares."""
+
     dependencies: list[DependencyEntry] | None = None
+
+
+class EncodedTreeEntry(InstalledEntry, frozen=True, gc=False):
+    """A release that was installed, with what it declares as it is in the document.
+
+    Releases declare the same again and again: each distinct entry is decoded once.
+    """
+
+    dependencies: list[msgspec.Raw] | None = None
 
 
 class ErrorEntry(msgspec.Struct, frozen=True, gc=False):
@@ -111,10 +131,14 @@ class UnparsedEntry(msgspec.Struct, frozen=True, gc=False):
     details: Any = None
 
 
-class SolverReport(msgspec.Struct, frozen=True):
+_TreeEntry: TypeAlias = TreeEntry | EncodedTreeEntry
+_Tree = TypeVar("_Tree", TreeEntry, EncodedTreeEntry)
+
+
+class SolverReport(msgspec.Struct, Generic[_Tree], frozen=True):
     """The `result` of a solver document; in 2018, `environment` was a list of packages."""
 
-    tree: list[TreeEntry]
+    tree: list[_Tree]
     environment: dict[str, Any] | list[Any] | None = None
     errors: list[ErrorEntry] | None = None
     unresolved: list[UnresolvedEntry] | None = None
@@ -132,9 +156,9 @@ class Environment(msgspec.Struct, frozen=True):
 
 # The collector of reference cycles need not look at structs of which there are many.
 class Outcome(msgspec.Struct, frozen=True, gc=False):
-    """What a solver found out about a release: the one of `records` at `record`."""
+    """What a solver found out about a release."""
 
-    record: int
+    release: ReleaseKey
     error: bool = False
     unsolvable: bool = False
     unparseable: bool = False
@@ -150,29 +174,32 @@ class UnresolvedPackage(msgspec.Struct, frozen=True, gc=False):
     index_url: str | None
 
 
+class Declared(msgspec.Struct, frozen=True, gc=False):
+    """What an entry says that a release declares, and the releases that an index had of it."""
+
+    package: str
+    requirement: str
+    releases: tuple[ReleaseKey, ...]
+
+
 @dataclass(slots=True)
 class SolverFacts:
     """The rows that a solver document becomes; `document` without its result, which they hold.
 
-    `places` says where each of `records` is in the document. The first `seen` of them were
-    installed, or an index had them. `packages` and `index_urls` are all that it names, normalised.
+    `said` is what it says of releases. Those of `seen` were installed, or an index had them.
+    `packages` and `index_urls` are all that it names, normalised.
     """
 
     document: Document[None]
     solver_name: str
     environment: Environment
-    records: list[ReleaseRecord] = field(default_factory=list)
-    places: list[tuple[str | int, ...]] = field(default_factory=list)
-    seen: int = 0
+    said: CheckedReleases = field(default_factory=CheckedReleases)
+    seen: dict[ReleaseKey, None] = field(default_factory=dict)
     outcomes: list[Outcome] = field(default_factory=list)
     unresolved: list[UnresolvedPackage] = field(default_factory=list)
     unparsed: list[dict[str, Any]] = field(default_factory=list)
     packages: set[str] = field(default_factory=set)
     index_urls: set[str] = field(default_factory=set)
-
-    def path_of(self, record: int) -> str:
-        """Return the path of what became a record."""
-        return _path(self.places[record])
 
 
 def read_solver_document(
@@ -184,39 +211,68 @@ def read_solver_document(
     from what the document says of its host. See `documents.read_document` for the arguments. Raises
     `InvalidDocumentError`.
     """
-    document = read_document(content, SolverReport, document_id=document_id)
+    encoded = read_at_once(content, SolverReport[EncodedTreeEntry], document_id=document_id)
+    if encoded is not None:
+        try:
+            return _facts(encoded)
+        except (msgspec.MsgspecError, RecursionError):
+            # What is wrong with an entry by itself is said below, with its path.
+            pass
+    return _facts(read_document(content, SolverReport[TreeEntry], document_id=document_id))
+
+
+def _facts(document: Document[SolverReport[_Tree]]) -> SolverFacts:
     solver_name, environment = _environment(document)
+    try:
+        storable_text("analyzer_version", document.metadata.analyzer_version)
+    except InvalidRecordError as wrong:
+        raise document.invalid("metadata.analyzer_version", wrong.problem) from wrong
     facts = SolverFacts(document.without_result(), solver_name, environment)
-    reader = _Reader(facts)
     report = document.result
+    reader = _Reader(facts)
     for number, entry in enumerate(report.tree):
         reader.installed(entry, ("result", "tree", number))
-    facts.seen = len(facts.records)
     for number, error in enumerate(report.errors or ()):
         reader.failed(error, ("result", "errors", number))
     for number, wanted in enumerate(report.unresolved or ()):
         reader.unresolved(wanted, ("result", "unresolved", number))
     for unparsed in report.unparsed or ():
         reader.unparsed(unparsed)
-    facts.packages.update(reader.names.values())
-    facts.index_urls.update(url for url in reader.urls.values() if url is not None)
+    reader.finish()
     return facts
 
 
 _Place = tuple[str | int, ...]
+_MEMOISED_BYTES = 2048
+_MEMOISED = 16_384
+_DEPENDENCY = msgspec.json.Decoder(DependencyEntry)
+# What entries that were seen lately, as they are encoded, declare; emptied when it is full.
+_DECLARED: dict[bytes, Declared] = {}
 
 
 class _Reader:
-    """Turns entries into records and outcomes; each distinct name and URL is looked at once."""
+    """Turns entries into facts; each distinct name, version and URL is looked at once."""
 
     def __init__(self, facts: SolverFacts) -> None:
         self._facts = facts
-        self._positions: dict[tuple[str, str, str | None], int] = {}
-        self.names: dict[str, str] = {}
-        self.urls: dict[str | None, str | None] = {None: None}
+        self._checker = ReleaseChecker()
+        self._sought: dict[ReleaseKey, None] = {}
+        self._names: dict[str, str] = {}
+        self._urls: dict[str | None, str | None] = {None: None}
+        self._versions: dict[str, str] = {}
 
-    def installed(self, entry: TreeEntry, place: _Place) -> None:
+    def finish(self) -> None:
+        """Complete the facts."""
+        facts = self._facts
+        facts.said = self._checker.finished()
+        facts.said.mentioned = facts.seen | self._sought
+        facts.packages.update(self._names.values())
+        facts.packages.update(name for name, _, _ in facts.said.mentioned)
+        facts.index_urls.update(url for _, _, url in facts.said.mentioned if url is not None)
+
+    def installed(self, entry: _TreeEntry, place: _Place) -> None:
         """Read a release that was installed, and the releases that its dependencies may become."""
+        facts = self._facts
         installed = entry.importlib_metadata or _NO_METADATA
         name = self._name(entry.package_name, place)
         url = self._url(entry.index_url, (*place, "index_url"))
@@ -232,19 +288,23 @@ class _Reader:
             if entry.importlib_metadata is None and entry.package_license is None
             else metadata_record(declared, installed.files or (), entry.package_license),
         )
-        self._facts.outcomes.append(Outcome(self._add(record, place)))
-        for number, dependency in enumerate(entry.dependencies or ()):
-            self._resolved(dependency, (*place, "dependencies", number))
+        try:
+            release = self._checker.add(record)
+        except InvalidRecordError as error:
+            raise self._invalid((*place, *_key(error.field, record)), error.problem) from error
+        facts.seen[release] = None
+        facts.outcomes.append(Outcome(release))
 
     def failed(self, entry: ErrorEntry, place: _Place) -> None:
         """Read a release that could not be installed."""
+        path = (*place, "package_version")
         version = entry.package_version or entry.version
         if not version:
-            raise self._invalid((*place, "package_version"), "is missing")
+            raise self._invalid(path, "is missing")
         name = self._name(entry.package_name, place)
         url = self._url(entry.index_url, (*place, "index_url"))
         outcome = Outcome(
-            self._known(name, version, url, place),
+            self._wanted(name, self._version(version, path), url),
             error=True,
             error_type=shown(entry.type),
             details=shown(entry.details),
@@ -262,8 +322,8 @@ class _Reader:
         self._facts.unresolved.append(UnresolvedPackage(name, specifier, url))
         pin = _PIN.fullmatch(specifier)
         if pin is not None:
-            position = self._known(name, pin[2], url, place)
-            self._facts.outcomes.append(Outcome(position, error=True, unsolvable=True))
+            release = self._wanted(name, self._version(pin[2], path), url)
+            self._facts.outcomes.append(Outcome(release, error=True, unsolvable=True))
 
     def unparsed(self, entry: UnparsedEntry) -> None:
         """Keep a requirement that could not be read; a pinned version is an unparseable release."""
@@ -275,50 +335,68 @@ class _Reader:
         if not (name and pin) or max(len(name[0]), len(pin[2])) > MAX_NAME_CHARACTERS:
             return
         place = ("result", "unparsed", len(self._facts.unparsed) - 1)
-        position = self._known(self._name(name[0], place), pin[2], None, place)
-        outcome = Outcome(position, error=True, unparseable=True, details=details)
+        version = self._version(pin[2], (*place, "requirement"))
+        release = self._wanted(self._name(name[0], place), version, None)
+        outcome = Outcome(release, error=True, unparseable=True, details=details)
         self._facts.outcomes.append(outcome)
 
-    def _resolved(self, entry: DependencyEntry, place: _Place) -> None:
-        """Read which releases of a dependency an index had."""
-        name = self.names[entry.package_name]
-        for number, resolved in enumerate(entry.resolved_versions or ()):
-            path = (*place, "resolved_versions", number)
-            if isinstance(resolved, str):
-                self._known(name, resolved, None, path)
-                continue
-            url = self._url(resolved.index, (*path, "index"))
-            for version in resolved.versions or ():
-                self._known(name, version, url, path)
+    def _wanted(self, name: str, version: str, url: str | None) -> ReleaseKey:
+        release = name, version, url
+        self._sought[release] = None
+        return release
 
-    def _known(self, name: str, version: str, url: str | None, place: _Place) -> int:
-        """Return the position of a release's record, which is added where there is none."""
-        position = self._positions.get((name, version, url))
-        if position is None:
-            position = self._add(ReleaseRecord(name, version, url), place)
-        return position
-
-    def _add(self, record: ReleaseRecord, place: _Place) -> int:
-        position = len(self._facts.records)
-        self._facts.records.append(record)
-        self._facts.places.append(place)
-        key = record.package, record.version, record.index_url
-        return self._positions.setdefault(key, position)
-
-    def _dependencies(self, entry: TreeEntry, place: _Place) -> tuple[str, ...] | None:
+    def _dependencies(self, entry: _TreeEntry, place: _Place) -> tuple[str, ...] | None:
+        """Return what a release declares; the releases that an index had of it are seen."""
         if entry.dependencies is None:
             installed = entry.importlib_metadata
             return tuple(installed.requires or ()) if installed and installed.metadata else None
-        texts = []
-        for number, dependency in enumerate(entry.dependencies):
-            path = (*place, "dependencies", number)
-            self._name(dependency.package_name, path)
-            text = declared_requirement(dependency)
-            if text is None:
-                key, problem = requirement_problem(dependency)
-                raise self._invalid((*path, key), problem)
-            texts.append(text)
-        return tuple(texts)
+        declared = [
+            self._declared(each, place, number)  # type: ignore[arg-type]
+            for number, each in enumerate(entry.dependencies)
+        ]
+        seen, packages = self._facts.seen, self._facts.packages
+        for each in declared:
+            packages.add(each.package)
+            for release in each.releases:
+                seen[release] = None
+        return tuple([each.requirement for each in declared])
+
+    def _declared(
+        self, entry: DependencyEntry | msgspec.Raw, place: _Place, number: int
+    ) -> Declared:
+        if isinstance(entry, DependencyEntry):
+            return self._read(entry, (*place, "dependencies", number))
+        encoded = bytes(entry)
+        known = _DECLARED.get(encoded)
+        if known is None:
+            known = self._read(_DEPENDENCY.decode(encoded), (*place, "dependencies", number))
+            if len(encoded) <= _MEMOISED_BYTES:
+                if len(_DECLARED) >= _MEMOISED:
+                    _DECLARED.clear()
+                _DECLARED[encoded] = known
+        return known
+
+    def _read(self, entry: DependencyEntry, place: _Place) -> Declared:
+        name = self._name(entry.package_name, place)
+        requirement = declared_requirement(entry)
+        if requirement is None:
+            key, problem = requirement_problem(entry)
+            raise self._invalid((*place, key), problem)
+        releases = [
+            (name, version, url)
+            for number, resolved in enumerate(entry.resolved_versions or ())
+            for version, url in self._resolved(resolved, (*place, "resolved_versions", number))
+        ]
+        return Declared(name, requirement, tuple(releases))
+
+    def _resolved(
+        self, resolved: ResolvedVersions | str, place: _Place
+    ) -> list[tuple[str, str | None]]:
+        """Return which versions of a dependency an index had, each with the index."""
+        if isinstance(resolved, str):
+            return [(self._version(resolved, place), None)]
+        url = self._url(resolved.index, (*place, "index"))
+        return [(self._version(version, place), url) for version in resolved.versions or ()]
 
     def _artifacts(
         self, hashes: Sequence[str] | None, place: _Place
@@ -331,21 +409,30 @@ class _Reader:
         return tuple(ArtifactRecord(sha256=bytes.fromhex(text)) for text in hashes)
 
     def _name(self, text: str, place: _Place) -> str:
-        name = self.names.get(text)
+        name = self._names.get(text)
         if name is None:
             if len(text) > MAX_NAME_CHARACTERS or not _NAME.fullmatch(text.strip()):
                 raise self._invalid((*place, "package_name"), "is not a package's name (PEP 508)")
-            name = self.names[text] = normalize_package_name(text.strip())
+            name = self._names[text] = normalize_package_name(text.strip())
         return name
 
     def _url(self, text: str | None, place: _Place) -> str | None:
-        if text not in self.urls:
+        if text not in self._urls:
             try:
                 storable_text("index_url", text, most=MAX_NAME_CHARACTERS)
-                self.urls[text] = normalize_index_url(text)
+                self._urls[text] = normalize_index_url(text)
             except InvalidRecordError as error:
                 raise self._invalid(place, error.problem) from error
-        return self.urls[text]
+        return self._urls[text]
+
+    def _version(self, text: str, place: _Place) -> str:
+        version = self._versions.get(text)
+        if version is None:
+            try:
+                version = self._versions[text] = storable_version(text)
+            except InvalidRecordError as error:
+                raise self._invalid(place, error.problem) from error
+        return version
 
     def _text(self, text: str, place: _Place) -> None:
         try:
@@ -358,6 +445,22 @@ class _Reader:
 
 
 _NO_METADATA = ImportlibMetadata()
+_KEYS = {
+    "package": ("package_name",),
+    "version": ("package_version",),
+    "requires_python": ("importlib_metadata", "metadata", "Requires-Python"),
+}
+
+
+def _key(field: str, record: ReleaseRecord) -> _Place:
+    """Return where in an entry of the tree a field of its record comes from."""
+    if field == "dependencies":
+        for number, text in enumerate(record.dependencies or ()):
+            try:
+                storable_text(field, text)
+            except InvalidRecordError:
+                return "dependencies", number
+    return _KEYS.get(field, ("importlib_metadata", "metadata"))
 
 
 def _path(place: _Place) -> str:
@@ -418,7 +521,7 @@ def requirement_problem(entry: DependencyEntry) -> tuple[str, str]:
 _KERNEL = ("platform_release", "platform_version")
 
 
-def _environment(document: Document[SolverReport]) -> tuple[str, Environment]:
+def _environment(document: Document[SolverReport[Any]]) -> tuple[str, Environment]:
     """Return the solver's name and where it ran."""
     found = _ID.fullmatch(document.document_id)
     if found is None:
@@ -439,7 +542,7 @@ def _environment(document: Document[SolverReport]) -> tuple[str, Environment]:
     return found[1] if found else solver_name, environment
 
 
-def _host(document: Document[SolverReport]) -> tuple[str, str, str]:
+def _host(document: Document[SolverReport[Any]]) -> tuple[str, str, str]:
     """Return operating system, its version and Python's as the document says them."""
     metadata = document.metadata
     release = metadata.os_release or {}
@@ -454,7 +557,7 @@ def _host(document: Document[SolverReport]) -> tuple[str, str, str]:
 
 
 def _markers(
-    document: Document[SolverReport], os_name: str, os_version: str, python_version: str
+    document: Document[SolverReport[Any]], os_name: str, os_version: str, python_version: str
 ) -> dict[str, str] | None:
     """Return the marker variables of an environment; those of its host's kernel are empty."""
     said = document.result.environment

@@ -1,14 +1,14 @@
 """Syncing given documents: fetched, read, and written some at once, each of them all or not at all.
 
-While some are written, by a thread that mostly waits for the server, the next are read.
+While the server is waited for, which writes some, the next are read.
 """
 
 from __future__ import annotations
 
 import time
-from collections import defaultdict
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from collections import defaultdict, deque
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -24,13 +24,13 @@ from thoth.storages.exceptions import (
     NotFoundError,
     StoragesError,
 )
+from thoth.storages.graph.connections import working_meanwhile
 from thoth.storages.sync.documents import MAX_DOCUMENT_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from concurrent.futures import Future
-    from typing import Self
+    from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 
+    from thoth.storages.graph.connections import Connection
     from thoth.storages.graph.database import GraphDatabase
     from thoth.storages.settings import StoragesSettings
     from thoth.storages.sync.handlers import DocumentListing, Handler
@@ -107,24 +107,26 @@ class Syncing:
     def outcomes(self, kind: str, documents: Sequence[Named]) -> Iterator[Outcome]:
         """Sync documents of a kind in their order; yield what became of each.
 
-        Many are fetched at once, ahead of those that are written. What comes after an outcome is
+        Many are fetched and read ahead of those that are written. What comes after an outcome is
         not written before the next one is asked for.
         """
         handler, pace = self._handlers[kind], self._paces[kind]
-        with _Writing(self._graph, kind, handler, pace, force=self._force) as writing:
-            for document_id, found in self._retrieved(kind, documents):
-                if isinstance(found, NotFoundError) and self._is_listed:
+        with closing(self._retrieved(kind, documents)) as retrieved:
+            reading = _Reading(kind, handler, retrieved, is_listed=self._is_listed)
+            writing = _Writing(self._graph, kind, handler, pace, reading, force=self._force)
+            while True:
+                group = reading.group(pace.most)
+                if group:
+                    yield from writing.outcomes(group)
                     continue
-                if isinstance(found, BucketNotFoundError | NotConnectedError):
-                    raise found
-                if isinstance(found, StoragesError):
-                    yield from writing.finish()
-                    yield Outcome(kind, document_id, FAILED, found)
-                else:
-                    yield from writing.add(document_id, found)
-            yield from writing.finish()
+                other = reading.other()
+                if other is None:
+                    return
+                yield other
 
-    def _retrieved(self, kind: str, documents: Sequence[Named]) -> Iterator[tuple[str, Any]]:
+    def _retrieved(
+        self, kind: str, documents: Sequence[Named]
+    ) -> Generator[tuple[str, Any], None, None]:
         stored = [each.document_id for each in documents if each.path is None]
         if stored:
             yield from self._handlers[kind].retrieve(self.store(kind), stored)
@@ -132,19 +134,101 @@ class Syncing:
 
 
 class _Read(NamedTuple):
-    """A document that was read, in so many seconds, and is to be written."""
+    """A document that was read, `size` bytes in so many seconds, and is to be written."""
 
     document_id: str
     facts: Any
+    size: int
     seconds: float
 
 
-@dataclass(slots=True)
-class _Group:
-    """Documents that are written in one transaction, where their handler can do so."""
+class _Reading:
+    """Reads documents of a kind in their order, ahead of those that are written."""
 
-    documents: list[_Read] = field(default_factory=list)
-    size: int = 0
+    def __init__(
+        self,
+        kind: str,
+        handler: Handler,
+        retrieved: Iterator[tuple[str, Any]],
+        *,
+        is_listed: bool,
+    ) -> None:
+        self._kind = kind
+        self._handler = handler
+        self._retrieved = retrieved
+        self._is_listed = is_listed
+        self._is_done = False
+        self._ahead: deque[_Read | Outcome | BaseException] = deque()
+        self._size = 0
+        self.seconds = 0.0
+
+    def read_ahead(self) -> bool:
+        """Read one more document, unless enough were read; tell whether one was."""
+        if self._is_done or self._is_enough(MAX_TOGETHER):
+            return False
+        began = time.monotonic()
+        try:
+            found = next(self._retrieved, None)
+            read = None if found is None else self._read(*found)
+        except BaseException as error:  # noqa: BLE001 - it is raised in its turn
+            found, read = None, error
+        self.seconds += time.monotonic() - began
+        if isinstance(read, _Read):
+            self._size += read.size
+        if read is not None:
+            self._ahead.append(read)
+        self._is_done = found is None
+        return not self._is_done
+
+    def group(self, most: int) -> list[_Read]:
+        """Return the next documents that are to be written, at most so many.
+
+        None where something else comes first, or nothing more.
+        """
+        while not self._is_enough(most) and self.read_ahead():
+            pass
+        group: list[_Read] = []
+        size = 0
+        while len(group) < most and size < MAX_TOGETHER_BYTES:
+            read = self._ahead[0] if self._ahead else None
+            if not isinstance(read, _Read):
+                break
+            group.append(read)
+            size += read.size
+            self._ahead.popleft()
+        self._size -= size
+        return group
+
+    def other(self) -> Outcome | None:
+        """Return the outcome of a document that comes next and cannot be written; None at the end.
+
+        Raises what reading came upon that is of no document.
+        """
+        if not self._ahead:
+            return None
+        other = self._ahead.popleft()
+        if isinstance(other, BaseException):
+            raise other
+        assert isinstance(other, Outcome)  # noqa: S101 - `group` took the others
+        return other
+
+    def _is_enough(self, most: int) -> bool:
+        return len(self._ahead) >= most or self._size >= MAX_TOGETHER_BYTES
+
+    def _read(self, document_id: str, found: Any) -> _Read | Outcome | BaseException | None:
+        if isinstance(found, NotFoundError) and self._is_listed:
+            return None
+        if isinstance(found, BucketNotFoundError | NotConnectedError):
+            raise found
+        if isinstance(found, StoragesError):
+            return Outcome(self._kind, document_id, FAILED, found)
+        began = time.monotonic()
+        try:
+            facts = self._handler.read(found, document_id=document_id)
+        except Exception as error:  # noqa: BLE001 - whatever a handler raises is of this document
+            return _failed(self._kind, document_id, error, time.monotonic() - began)
+        size = len(found) if isinstance(found, bytes) else 0
+        return _Read(document_id, facts, size, time.monotonic() - began)
 
 
 @dataclass(slots=True)
@@ -165,74 +249,42 @@ class _Pace:
 
 
 class _Writing:
-    """Reads documents of a kind, and writes them in their order, some at once, in a thread.
+    """Writes documents of a kind in their order, some at once; more are read meanwhile.
 
     Where they cannot be written together they are written one by one.
     """
 
     def __init__(
-        self, graph: GraphDatabase, kind: str, handler: Handler, pace: _Pace, *, force: bool
+        self,
+        graph: GraphDatabase,
+        kind: str,
+        handler: Handler,
+        pace: _Pace,
+        reading: _Reading,
+        *,
+        force: bool,
     ) -> None:
         self._graph = graph
         self._kind = kind
         self._handler = handler
         self._force = force
         self._pace = pace
-        self._group = _Group()
-        self._begun: tuple[list[_Read], Future[list[Outcome]]] | None = None
-        self._thread = ThreadPoolExecutor(1, "thoth-sync")
+        self._reading = reading
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._thread.shutdown()
-
-    def add(self, document_id: str, content: Any) -> Iterator[Outcome]:
-        """Read a document, and write those before it where they are enough; yield outcomes."""
-        began = time.monotonic()
-        try:
-            facts = self._handler.read(content, document_id=document_id)
-        except Exception as error:  # noqa: BLE001 - whatever a handler raises is of this document
-            seconds = time.monotonic() - began
-            yield from self.finish()
-            yield self._failed(document_id, error, seconds)
-            return
-        group = self._group
-        group.documents.append(_Read(document_id, facts, time.monotonic() - began))
-        group.size += len(content) if isinstance(content, bytes) else 0
-        if len(group.documents) >= self._pace.most or group.size >= MAX_TOGETHER_BYTES:
-            yield from self._outcomes()
-            self._begin(group.documents)
-            self._group = _Group()
-
-    def finish(self) -> Iterator[Outcome]:
-        """Write all that was read; yield outcomes."""
-        yield from self._outcomes()
-        if self._group.documents:
-            self._begin(self._group.documents)
-            self._group = _Group()
-            yield from self._outcomes()
-
-    def _begin(self, documents: list[_Read]) -> None:
-        self._begun = documents, self._thread.submit(self._written, documents)
-
-    def _outcomes(self) -> Iterator[Outcome]:
-        """Yield the outcomes of what is being written; what is left of it is begun after them."""
-        while self._begun is not None:
-            documents, written = self._begun
-            self._begun = None
-            outcomes = written.result()
+    def outcomes(self, documents: Sequence[_Read]) -> Iterator[Outcome]:
+        """Write documents; yield what became of each."""
+        while documents:
+            outcomes = self._written(documents)
             yield from outcomes
-            if len(outcomes) < len(documents):
-                self._begin(documents[len(outcomes) :])
+            documents = documents[len(outcomes) :]
 
     def _written(self, documents: Sequence[_Read]) -> list[Outcome]:
         """Write the first of several documents, at least one; return what became of them."""
-        together, began = self._handler.write_several, time.monotonic()
+        together = self._handler.write_several
         if together is not None and len(documents) > 1:
+            began = self._now()
             try:
-                with self._graph.connection() as connection:
+                with self._connection() as connection:
                     facts = [each.facts for each in documents]
                     written = together(connection, facts, force=self._force)
             except Exception as error:
@@ -241,7 +293,7 @@ class _Writing:
                 self._pace.fall()
             else:
                 self._pace.rise()
-                seconds = (time.monotonic() - began) / len(written)
+                seconds = (self._now() - began) / len(written)
                 return [
                     self._done(each, seconds, is_written=is_written)
                     for each, is_written in zip(documents, written, strict=False)
@@ -256,32 +308,43 @@ class _Writing:
         return outcomes
 
     def _written_alone(self, read: _Read) -> Outcome:
-        began = time.monotonic()
+        began = self._now()
         try:
-            with self._graph.connection() as connection:
+            with self._connection() as connection:
                 written = self._handler.write(connection, read.facts, force=self._force)
         except Exception as error:  # noqa: BLE001 - whatever a handler raises is of this document
-            seconds = read.seconds + time.monotonic() - began
-            return self._failed(read.document_id, error, seconds)
-        return self._done(read, time.monotonic() - began, is_written=written)
+            return _failed(self._kind, read.document_id, error, read.seconds + self._now() - began)
+        return self._done(read, self._now() - began, is_written=written)
+
+    @contextmanager
+    def _connection(self) -> Iterator[Connection]:
+        with (
+            self._graph.connection() as connection,
+            working_meanwhile(connection, self._reading.read_ahead),
+        ):
+            yield connection
+
+    def _now(self) -> float:
+        """Return a time in seconds that stands still while documents are read."""
+        return time.monotonic() - self._reading.seconds
 
     def _done(self, read: _Read, seconds: float, *, is_written: bool) -> Outcome:
         outcome = SYNCED if is_written else SKIPPED
         return Outcome(self._kind, read.document_id, outcome, seconds=read.seconds + seconds)
 
-    def _failed(self, document_id: str, error: Exception, seconds: float) -> Outcome:
-        """Return the outcome of a document that an error is of; raise what is the server's."""
-        if _is_of_the_server(error):
-            raise error
-        if not isinstance(error, InvalidDocumentError):
-            problem = f"cannot be written: {error}"
-            if not isinstance(error, _SERVER):
-                name = type(error).__name__
-                problem = f"made the handler of {self._kind} fail: {name}: {error}"
-            invalid = InvalidDocumentError(document_id, "", problem)
-            invalid.__cause__ = error
-            error = invalid
-        return Outcome(self._kind, document_id, FAILED, error, seconds)
+
+def _failed(kind: str, document_id: str, error: Exception, seconds: float) -> Outcome:
+    """Return the outcome of a document that an error is of; raise what is the server's."""
+    if _is_of_the_server(error):
+        raise error
+    if not isinstance(error, InvalidDocumentError):
+        problem = f"cannot be written: {error}"
+        if not isinstance(error, _SERVER):
+            problem = f"made the handler of {kind} fail: {type(error).__name__}: {error}"
+        invalid = InvalidDocumentError(document_id, "", problem)
+        invalid.__cause__ = error
+        error = invalid
+    return Outcome(kind, document_id, FAILED, error, seconds)
 
 
 _SERVER = (DatabaseError, DocumentStoreError, EmbeddedServerError, NotConnectedError)

@@ -7,10 +7,11 @@ the field's name, before a statement is sent.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import logging
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -57,135 +58,222 @@ ReleaseKey = tuple[str, str, str | None]
 """Package, version and index of a release, normalised."""
 
 
-@dataclass(slots=True)
-class Batch:
-    """Records of one call, one for each release.
+class CheckedRelease(msgspec.Struct, frozen=True, gc=False):
+    """A record that can be stored, and the release that it is of.
 
-    `positions` says which of `releases` each record given is about. `texts` are the requirements as
-    they were given, by the digests that `dependencies` has, which are in ascending order.
-    `requirements` are those that were parsed on the way.
+    `requirements` are the digests of its dependencies in ascending order, `digest` is over them:
+    None where the record does not say them.
     """
 
-    ecosystem: str
+    key: ReleaseKey
+    record: ReleaseRecord
+    requirements: tuple[bytes, ...] | None = None
+    digest: bytes | None = None
+
+
+@dataclass(slots=True)
+class CheckedReleases:
+    """What one source says of releases: records, and `mentioned` ones that it says nothing of.
+
+    `texts` are the requirements as they were given, by their digests; `parsed` are those that were
+    parsed on the way.
+    """
+
+    releases: list[CheckedRelease] = field(default_factory=list)
+    mentioned: dict[ReleaseKey, None] = field(default_factory=dict)
+    texts: dict[bytes, str] = field(default_factory=dict)
+    parsed: dict[bytes, Requirement] = field(default_factory=dict, compare=False)
+
+
+@dataclass(slots=True)
+class Batch:
+    """What is written in one call: each release once, the n-th of every list.
+
+    `texts` and `parsed` are of the requirements that `dependencies` has, as `CheckedReleases` has
+    them.
+    """
+
     keys: list[ReleaseKey] = field(default_factory=list)
     releases: list[ReleaseRecord] = field(default_factory=list)
-    positions: list[int] = field(default_factory=list)
-    texts: dict[bytes, str] = field(default_factory=dict)
-    requirements: dict[bytes, Requirement] = field(default_factory=dict)
     dependencies: list[tuple[bytes, ...] | None] = field(default_factory=list)
     digests: list[bytes | None] = field(default_factory=list)
+    texts: dict[bytes, str] = field(default_factory=dict)
+    parsed: dict[bytes, Requirement] = field(default_factory=dict)
+    ecosystem: str = ECOSYSTEM
 
     def requirement(self, digest: bytes) -> Requirement:
         """Return the row of a requirement of the batch."""
-        known = self.requirements.get(digest) or read_requirement(self.texts[digest])
+        known = self.parsed.get(digest) or read_requirement(self.texts[digest])
         assert known is not None  # noqa: S101 - only those that have a digest get here
         return known
 
 
-def prepare(records: Sequence[ReleaseRecord], *, ecosystem: str) -> Batch:
-    """Check, normalise and merge records."""
-    preparation = _Preparation(ecosystem)
-    preparation.add(preparation.checked(records))
-    return preparation.finished()
+BARE = ReleaseRecord("", "")
+"""What a batch has as the record of a release that is only mentioned."""
 
 
-def prepare_together(
-    sources: Sequence[Sequence[ReleaseRecord]], *, ecosystem: str
-) -> tuple[Batch, int]:
-    """Prepare the records of several sources as one batch; return it and how many it is of.
+def prepare(
+    records: Sequence[ReleaseRecord], *, ecosystem: str = ECOSYSTEM
+) -> tuple[Batch, list[ReleaseKey]]:
+    """Check, normalise and merge records; return their batch, and the release of each of them."""
+    if ecosystem != ECOSYSTEM:
+        problem = f"is not an ecosystem whose versions are understood ({ECOSYSTEM})"
+        raise InvalidRecordError("ecosystem", ecosystem, problem)
+    checker = ReleaseChecker()
+    for record in records:
+        checker.add(record)
+    checked = checker.finished()
+    batch, _ = prepare_together([checked])
+    return batch, [each.key for each in checked.releases]
+
+
+def prepare_together(sources: Sequence[CheckedReleases]) -> tuple[Batch, int]:
+    """Prepare what several sources say as one batch; return it and how many it is of.
 
     It is of the first ones that leave the same rows together as one after the other: none of them
-    says anything else of a release than one before it does. The first of all raises what is wrong
-    with it; any other that cannot be stored is not taken.
+    says anything else of a release than one before it does.
     """
-    preparation = _Preparation(ecosystem)
+    preparation = _Preparation()
     count = 0
-    for records in sources:
-        try:
-            checked = preparation.checked(records)
-        except InvalidRecordError:
-            if count == 0:
-                raise
+    for source in sources:
+        if count and not preparation.agrees(source):
             break
-        if count and not preparation.agrees(checked):
-            break
-        preparation.add(checked)
+        preparation.add(source)
         count += 1
-    return preparation.finished(), count
+    return preparation.batch, count
 
 
-class _Checked(NamedTuple):
-    """Records, the releases that they are of, and which say more than that there is one."""
+class ReleaseChecker:
+    """Checks the records of a source; each distinct name, version and URL is looked at once."""
 
-    records: Sequence[ReleaseRecord]
-    keys: list[ReleaseKey]
-    telling: list[int]
-
-
-class _Preparation:
-    """Puts records into a batch; each distinct name, version and URL is looked at once."""
-
-    def __init__(self, ecosystem: str) -> None:
-        if ecosystem != ECOSYSTEM:
-            problem = f"is not an ecosystem whose versions are understood ({ECOSYSTEM})"
-            raise InvalidRecordError("ecosystem", ecosystem, problem)
-        self._batch = Batch(ecosystem)
-        self._places: dict[ReleaseKey, int] = {}
+    def __init__(self) -> None:
+        self._checked = CheckedReleases()
         self._names = _Memo(storable_package)
         self._versions = _Memo(storable_version)
         self._urls = _Memo(storable_index_url)
         self._specifiers = _Memo(storable_requires_python)
+        self._digests = _Memo(self._digest)
+        self._lists: dict[tuple[str, ...], tuple[tuple[bytes, ...], bytes]] = {}
 
-    def checked(self, records: Sequence[ReleaseRecord]) -> _Checked:
-        """Check records, without adding them."""
-        names, versions, urls = self._names, self._versions, self._urls
-        keys: list[ReleaseKey] = []
-        telling: list[int] = []
-        for number, record in enumerate(records):
-            if not isinstance(record, ReleaseRecord):
-                raise InvalidRecordError("record", record, "must be a ReleaseRecord")
-            try:
-                key = (names[record.package], versions[record.version], urls[record.index_url])
-                self._specifiers[record.requires_python]
-            except TypeError as error:
-                problem = "has values that are no texts"
-                raise InvalidRecordError("record", record, problem) from error
-            keys.append(key)
-            if not _is_bare(record):
-                check(record)
-                telling.append(number)
-        return _Checked(records, keys, telling)
+    def add(self, record: ReleaseRecord) -> ReleaseKey:
+        """Add a record; return its release. Raises `InvalidRecordError`."""
+        if not isinstance(record, ReleaseRecord):
+            raise InvalidRecordError("record", record, "must be a ReleaseRecord")
+        try:
+            key = (
+                self._names[record.package],
+                self._versions[record.version],
+                self._urls[record.index_url],
+            )
+            self._specifiers[record.requires_python]
+        except TypeError as error:
+            problem = "has values that are no texts"
+            raise InvalidRecordError("record", record, problem) from error
+        if _is_bare(record):
+            checked = CheckedRelease(key, BARE)
+        elif record.dependencies is None:
+            check(record)
+            checked = CheckedRelease(key, record)
+        else:
+            check(record)
+            checked = CheckedRelease(key, record, *self._required(record.dependencies))
+        self._checked.releases.append(checked)
+        return key
 
-    def agrees(self, checked: _Checked) -> bool:
-        """Tell whether records say nothing else of releases than the batch does, if anything."""
-        for number in checked.telling:
-            place = self._places.get(checked.keys[number])
+    def finished(self) -> CheckedReleases:
+        """Return what was checked, to which nothing is added then."""
+        digests = self._digests
+        self._checked.texts = {
+            digest: text for text, digest in digests.items() if digest is not None
+        }
+        unnamed = [text for text, digest in digests.items() if digest is None]
+        if unnamed:
+            _logger.warning(
+                "%d requirements name no package and were not stored, such as %.200a",
+                len(unnamed),
+                unnamed[0],
+            )
+        return self._checked
+
+    def _required(self, texts: tuple[str, ...]) -> tuple[tuple[bytes, ...], bytes]:
+        """Return the digests of requirements, and the digest over them."""
+        try:
+            known = self._lists.get(texts)
+            if known is None:
+                ordered = sorted({self._digests[text] for text in texts}.difference({None}))
+                known = self._lists[texts] = (tuple(ordered), dependencies_digest(ordered))
+        except TypeError as error:
+            raise InvalidRecordError("dependencies", texts, "must be a tuple of texts") from error
+        return known
+
+    def _digest(self, text: str) -> bytes | None:
+        if text in _DIGESTS:
+            return _DIGESTS[text]
+        checked_text("dependencies", text)
+        requirement = read_requirement(text)
+        digest = None if requirement is None else requirement_digest(requirement.text)
+        if requirement is not None and digest is not None:
+            self._checked.parsed[digest] = requirement
+        if len(text) <= _MEMOISED_CHARACTERS:
+            if len(_DIGESTS) >= _MEMOISED_DIGESTS:
+                _DIGESTS.clear()
+            _DIGESTS[text] = digest
+        return digest
+
+
+class _Preparation:
+    """Puts what sources say into a batch."""
+
+    def __init__(self) -> None:
+        self.batch = Batch()
+        self._places: dict[ReleaseKey, int] = {}
+
+    def agrees(self, source: CheckedReleases) -> bool:
+        """Tell whether a source says nothing else of releases than the batch does, if anything."""
+        for each in source.releases:
+            place = self._places.get(each.key)
             if place is not None:
-                known, record = self._batch.releases[place], checked.records[number]
-                if known != record and not _is_bare(known):
+                known = self.batch.releases[place]
+                if known is not BARE and each.record is not BARE and known != each.record:
                     return False
         return True
 
-    def add(self, checked: _Checked) -> None:
-        """Add records."""
-        batch, places = self._batch, self._places
-        for key, record in zip(checked.keys, checked.records, strict=True):
-            place = places.get(key)
+    def add(self, source: CheckedReleases) -> None:
+        """Add what a source says."""
+        batch, places = self.batch, self._places
+        for each in source.releases:
+            place = places.get(each.key)
             if place is None:
-                place = places[key] = len(batch.keys)
-                batch.keys.append(key)
-                batch.releases.append(record)
-            batch.positions.append(place)
-        for number in checked.telling:
-            place, record = places[checked.keys[number]], checked.records[number]
-            known = batch.releases[place]
-            if known is not record and known != record:
-                batch.releases[place] = record if _is_bare(known) else merged(known, record)
+                places[each.key] = len(batch.keys)
+                batch.keys.append(each.key)
+                batch.releases.append(each.record)
+                batch.dependencies.append(each.requirements)
+                batch.digests.append(each.digest)
+            else:
+                self._say(place, each)
+        new = [key for key in source.mentioned if key not in places]
+        places.update(zip(new, itertools.count(len(batch.keys)), strict=False))
+        batch.keys += new
+        batch.releases += [BARE] * len(new)
+        batch.dependencies += [None] * len(new)
+        batch.digests += [None] * len(new)
+        batch.texts |= source.texts
+        batch.parsed |= source.parsed
 
-    def finished(self) -> Batch:
-        """Return the batch, to which nothing is added then."""
-        _add_dependencies(self._batch)
-        return self._batch
+    def _say(self, place: int, later: CheckedRelease) -> None:
+        """Add what a record says to what the batch says of its release."""
+        batch = self.batch
+        known = batch.releases[place]
+        if later.record is BARE or known is later.record or known == later.record:
+            return
+        batch.releases[place] = later.record if known is BARE else merged(known, later.record)
+        if later.requirements is not None:
+            earlier = batch.dependencies[place]
+            ordered = later.requirements
+            if earlier is not None:
+                ordered = tuple(sorted({*earlier, *ordered}))
+            batch.dependencies[place] = ordered
+            batch.digests[place] = dependencies_digest(ordered)
 
 
 def _is_bare(record: ReleaseRecord) -> bool:
@@ -194,7 +282,7 @@ def _is_bare(record: ReleaseRecord) -> bool:
 
 
 class _Memo(dict[Any, Any]):
-    """What a function makes of the values of one batch, each asked for once."""
+    """What a function makes of the values of one source, each asked for once."""
 
     def __init__(self, function: Callable[[Any], Any]) -> None:
         self._function = function
@@ -202,49 +290,6 @@ class _Memo(dict[Any, Any]):
     def __missing__(self, value: object) -> object:
         made = self[value] = self._function(value)
         return made
-
-
-def _add_dependencies(batch: Batch) -> None:
-
-    def digest_of(text: str) -> bytes | None:
-        checked_text("dependencies", text)
-        if text in _DIGESTS:
-            return _DIGESTS[text]
-        requirement = read_requirement(text)
-        digest = None if requirement is None else requirement_digest(requirement.text)
-        if requirement is not None and digest is not None:
-            batch.requirements[digest] = requirement
-        if len(text) <= _MEMOISED_CHARACTERS:
-            if len(_DIGESTS) >= _MEMOISED_DIGESTS:
-                _DIGESTS.clear()
-            _DIGESTS[text] = digest
-        return digest
-
-    digests = _Memo(digest_of)
-    lists: dict[tuple[str, ...], tuple[tuple[bytes, ...], bytes]] = {}
-    for release in batch.releases:
-        texts = release.dependencies
-        if texts is None:
-            batch.dependencies.append(None)
-            batch.digests.append(None)
-            continue
-        try:
-            entry = lists.get(texts)
-            if entry is None:
-                ordered = sorted({digests[text] for text in texts}.difference({None}))
-                entry = lists[texts] = (tuple(ordered), dependencies_digest(ordered))
-        except TypeError as error:
-            raise InvalidRecordError("dependencies", texts, "must be a tuple of texts") from error
-        batch.dependencies.append(entry[0])
-        batch.digests.append(entry[1])
-    batch.texts = {digest: text for text, digest in digests.items() if digest is not None}
-    unnamed = [text for text, digest in digests.items() if digest is None]
-    if unnamed:
-        _logger.warning(
-            "%d requirements name no package and were not stored, such as %.200a",
-            len(unnamed),
-            unnamed[0],
-        )
 
 
 def dependencies_digest(digests: Iterable[bytes]) -> bytes:

@@ -16,6 +16,7 @@ from thoth.storages.graph import json_values
 from thoth.storages.graph.queries import packing
 from thoth.storages.graph.queries import release_statements as sql
 from thoth.storages.graph.queries.foreign_keys import ForeignKeys
+from thoth.storages.graph.queries.release_batches import BARE
 from thoth.storages.graph.queries.release_details import ArtifactWriter, MetadataWriter
 from thoth.storages.graph.versions import version_key
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from thoth.storages.graph.connections import Connection
-    from thoth.storages.graph.queries.release_batches import Batch, Requirement
+    from thoth.storages.graph.queries.release_batches import Batch, ReleaseKey, Requirement
     from thoth.storages.graph.release_records import ReleaseRecord
 
 LOAD_ROWS = 50_000
@@ -35,13 +36,13 @@ _FLAGS = {None: 0, False: 1, True: 2}
 
 def write(
     connection: Connection, batch: Batch, foreign_keys: ForeignKeys | None = None
-) -> list[int]:
-    """Write a batch in the caller's transaction; return the row ids of the records given.
+) -> dict[ReleaseKey, int]:
+    """Write a batch in the caller's transaction; return the row ids of its releases.
 
     `foreign_keys` are those of the transaction where it is prepared already.
     """
     if not batch.keys:
-        return []
+        return {}
     if foreign_keys is None:
         foreign_keys = ForeignKeys(connection)
         foreign_keys.prepare()
@@ -61,7 +62,7 @@ class _Writer:
         self._differing: list[int] = []
         self._undeclared: set[int] = set()
 
-    def write(self) -> list[int]:
+    def write(self) -> dict[ReleaseKey, int]:
         batch = self._batch
         self._find_packages({name for name, _, _ in batch.keys})
         self._find_indexes()
@@ -83,7 +84,7 @@ class _Writer:
                     added = self._load_releases(new) if is_load else self._add_releases(new)
                     self._add_dependencies(added)
         self._write_details(added)
-        return [self._ids[place] for place in batch.positions]
+        return dict(zip(batch.keys, self._ids, strict=True))
 
     def _order(self, place: int) -> tuple[str, str, str]:
         name, version, url = self._batch.keys[place]
@@ -243,10 +244,10 @@ class _Writer:
             "package_ids": packing.integers([packages[name] for name, _, _ in keys]),
             "versions": packing.texts([version for _, version, _ in keys]),
             "index_ids": packing.integers([indexes[url] for _, _, url in keys]),
-            "flags": packing.integers([_flags(release) for release in releases]),
-            "reasons": _sparse([_yanked_reason(release) for release in releases]),
-            "uploaded": packing.times([_uploaded_at(release) for release in releases]),
-            "requires_python": _sparse([release.requires_python for release in releases]),
+            "flags": packing.integers([0 if each is BARE else _flags(each) for each in releases]),
+            "reasons": _sparse([_yanked_reason(each) for each in releases]),
+            "uploaded": packing.times([_uploaded_at(each) for each in releases]),
+            "requires_python": _sparse([each.requires_python for each in releases]),
             "digests": packing.blobs([batch.digests[place] for place in places]),
             "keys": packing.blobs([]),
         }

@@ -35,11 +35,11 @@ class ReleaseStore:
         As `record_releases` does. A transaction that loses against another writer's is tried
         again.
         """
-        batch = prepare(records, ecosystem=ecosystem)
+        batch, keys = prepare(records, ecosystem=ecosystem)
         with self._connection() as connection:
             ids = in_transaction(connection, lambda: write(connection, batch))
         self._cache.clear()
-        return ids
+        return [ids[key] for key in keys]
 
 
 def record_releases(
@@ -61,4 +61,6 @@ def record_releases(
     cannot be stored. The transaction may fail because of another one (a deadlock, a row that was
     made or removed meanwhile): `transactions.in_transaction` tries again.
     """
-    return write(connection, prepare(records, ecosystem=ecosystem))
+    batch, keys = prepare(records, ecosystem=ecosystem)
+    ids = write(connection, batch)
+    return [ids[key] for key in keys]
