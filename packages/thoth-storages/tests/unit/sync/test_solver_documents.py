@@ -13,8 +13,8 @@ from thoth.storages.sync.solver_documents import (
     Environment,
     SolverFacts,
     read_solver_document,
-    requirement_text,
 )
+from thoth.storages.sync.solver_entries import requirement_text
 from thoth.storages.testing import solver_document
 
 PYPI = "https://pypi.org/simple/"

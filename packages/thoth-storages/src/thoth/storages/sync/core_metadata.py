@@ -12,7 +12,7 @@ from thoth.storages.graph.queries.values import MAX_TEXT_CHARACTERS
 from thoth.storages.graph.release_records import ReleaseMetadataRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
 MAX_IMPORT_PACKAGES = 1000
 """Of one release, at most so many names that it can be imported by are kept."""
@@ -79,10 +79,11 @@ def metadata_record(
     facts: dict[str, Any] = {}
     other: dict[str, Any] = {}
     urls: dict[str, str] = {}
+    is_plain = _are_plain([value for value in fields.values() if type(value) is str])
     for field, value in fields.items():
         name, column = _place_of(field)
         if column is not None:
-            facts[column] = text_of(value)
+            facts[column] = value if is_plain and type(value) is str else text_of(value)
         elif name in _LISTS:
             facts[_LISTS[name]] = _listed(value)
         elif name == "project-url":
@@ -99,7 +100,7 @@ def metadata_record(
     return ReleaseMetadataRecord(
         **facts,
         project_urls=urls,
-        import_packages=import_packages(file.path for file in files if file.path),
+        import_packages=import_packages([file.path for file in files if file.path]),
         other=_storable(other),
     )
 
@@ -111,22 +112,22 @@ def _place_of(field: str) -> tuple[str, str | None]:
     return name, _TEXTS.get(name)
 
 
-def import_packages(paths: Iterable[str]) -> tuple[str, ...]:
+def import_packages(paths: Sequence[str]) -> tuple[str, ...]:
     """Return the names that a release can be imported by, sorted, given the paths of its files.
 
     That is its topmost packages and modules. Below a directory that is no package (a namespace of
     PEP 420) it is the topmost ones there: `google/cloud/storage/__init__.py` is
     `google.cloud.storage`.
     """
-    modules = [path for path in paths if path.endswith(_MODULES)]
     # Most releases are one package at the top, and all below it needs no look.
-    packages = (path[:-12] for path in modules if path.endswith("/__init__.py"))
+    packages = [path[:-12] for path in paths if path.endswith("/__init__.py")]
     topmost = {package for package in packages if package and "/" not in package}
     names = set(filter(str.isidentifier, topmost))
     folders: dict[str, set[str]] = {}
-    for path in modules:
-        folder, slash, filename = path.rpartition("/")
-        if folder.partition("/")[0] not in topmost:
+    others = [path for path in paths if path.partition("/")[0] not in topmost]
+    for path in others:
+        if path.endswith(_MODULES):
+            folder, slash, filename = path.rpartition("/")
             folders.setdefault(folder + slash, set()).add(filename.partition(".")[0])
     for folder, found in folders.items():
         parts = folder.split("/")[:-1]
@@ -149,8 +150,25 @@ def _topmost(parts: list[str], modules: set[str], folders: Mapping[str, set[str]
 
 def _listed(value: object) -> tuple[str, ...]:
     values = value if isinstance(value, list | tuple) else [value]
-    texts = (text_of(each) for each in values)
-    return tuple(text for text in texts if text and len(text) <= MAX_LISTED_CHARACTERS)
+    if _are_plain(values) and max(map(len, values), default=0) <= MAX_LISTED_CHARACTERS:
+        return tuple(values)
+    texts = [text_of(each) for each in values]
+    return tuple([text for text in texts if text and len(text) <= MAX_LISTED_CHARACTERS])
+
+
+def _are_plain(values: Sequence[Any]) -> bool:
+    """Tell at once that `text_of` leaves each of these as it is."""
+    try:
+        text = "".join(values)
+    except TypeError:
+        return False
+    return (
+        text.isascii()
+        and "\0" not in text
+        and len(text) <= MAX_TEXT_CHARACTERS
+        and "UNKNOWN" not in values
+        and "" not in values
+    )
 
 
 def _project_urls(value: object) -> dict[str, str]:

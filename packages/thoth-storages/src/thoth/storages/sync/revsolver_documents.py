@@ -8,7 +8,7 @@ import msgspec
 
 from thoth.storages.graph.release_records import ReleaseRecord
 from thoth.storages.sync.run_documents import RunDocument
-from thoth.storages.sync.solver_documents import (
+from thoth.storages.sync.solver_entries import (
     DependencyEntry,
     declared_requirement,
     requirement_problem,

@@ -16,7 +16,6 @@ from thoth.storages.graph import json_values
 from thoth.storages.graph.queries import packing, release_statements
 from thoth.storages.graph.queries.family import ECOSYSTEM
 from thoth.storages.graph.queries.foreign_keys import ForeignKeys
-from thoth.storages.graph.queries.names import record_names
 from thoth.storages.graph.queries.release_batches import prepare_together
 from thoth.storages.graph.queries.release_writer import write
 from thoth.storages.graph.queries.transactions import in_transaction
@@ -99,7 +98,6 @@ class _Writer:
 
     def _write_facts(self) -> None:
         self._foreign_keys.prepare()
-        self._add_unresolved_packages()
         releases = write(self._connection, self._batch, self._foreign_keys)
         outcomes = [_by_release(each.outcomes, releases) for each in self._documents]
         solved = self._solved_columns(outcomes)
@@ -187,17 +185,6 @@ class _Writer:
         }
 
     # --- releases --------------------------------------------------------------------------------
-
-    def _add_unresolved_packages(self) -> None:
-        """Add packages and indexes that no release will add.
-
-        Together with all others of the documents: what is added in two goes may deadlock.
-        """
-        documents = self._documents
-        if any(each.unresolved for each in documents):
-            names = set().union(*(each.packages for each in documents))
-            urls = set().union(*(each.index_urls for each in documents))
-            record_names(self._connection, names, urls)
 
     def _mark_missing(self, releases: Mapping[ReleaseKey, int]) -> None:
         """Mark releases that are missing or found, as if document after document did it.

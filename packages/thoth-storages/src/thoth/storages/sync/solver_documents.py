@@ -8,101 +8,39 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import msgspec
 
 from thoth.storages.exceptions import InvalidRecordError
-from thoth.storages.graph.queries.release_batches import (
-    CheckedReleases,
-    ReleaseChecker,
-    ReleaseKey,
-)
-from thoth.storages.graph.queries.release_checks import storable_version
+from thoth.storages.graph.queries.release_batches import CheckedReleases, ReleaseKey
 from thoth.storages.graph.queries.values import storable_text
-from thoth.storages.graph.release_records import ArtifactRecord, ReleaseRecord
 from thoth.storages.graph.requirements import marker_environment
-from thoth.storages.graph.versions import (
-    normalize_index_url,
-    normalize_os,
-    normalize_package_name,
-)
-from thoth.storages.sync.core_metadata import FileEntry, metadata_record, shown, text_of
+from thoth.storages.graph.versions import normalize_os
+from thoth.storages.sync.core_metadata import shown, text_of
+from thoth.storages.sync.document_parts import MAX_NAME_CHARACTERS
 from thoth.storages.sync.documents import Document, read_at_once, read_document
+from thoth.storages.sync.solver_entries import (
+    ANY_VERSION,
+    NAME,
+    EntryError,
+    Place,
+    TreeEntry,
+    index_url,
+    installed,
+    package_name,
+    version,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable
 
-MAX_NAME_CHARACTERS = 512
-"""A package's name, a version and a URL may have at most so many characters."""
-
+_T = TypeVar("_T")
 _ID = re.compile(
     r"(solver-(.+)-([^-]+)-py([0-9])\.?([0-9]+))-(?:[0-9]{12}-[0-9a-f]{16}|[0-9a-f]{8,64})"
 )
-_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?", re.ASCII)
-_SHA256 = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)
-# How a specifier may begin, if only to be kept as it is written; and what would end it.
-_SPECIFIER = re.compile(r"[\s(]*[<>=!~0-9][^;@\[\]]*")
-_ANY_VERSION = frozenset({"", "*", "any", "Any"})
 _PIN = re.compile(r"[\s(]*(===?)\s*([^\s,;()*]+)[\s)]*")
 _PINNED = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[[^\]]*\])?\s*(===?[^,;]+)", re.ASCII)
-
-
-class ResolvedVersions(msgspec.Struct, frozen=True, gc=False):
-    """Versions of a dependency that a package index had."""
-
-    index: str | None = None
-    versions: list[str] | None = None
-
-
-class DependencyEntry(msgspec.Struct, frozen=True, gc=False):
-    """A requirement that a release declares.
-
-    `specifier` was `required_version` in 2018, and `resolved_versions` a list of versions.
-    """
-
-    package_name: str
-    specifier: str | None = None
-    required_version: str | None = None
-    extras: list[str] | None = None
-    extra: list[str] | str | None = None
-    marker: str | None = None
-    resolved_versions: list[ResolvedVersions | str] | None = None
-
-
-class ImportlibMetadata(msgspec.Struct, frozen=True, gc=False):
-    """What the installed release says of itself."""
-
-    metadata: dict[str, Any] | None = None
-    requires: list[str] | None = None
-    files: list[FileEntry] | None = None
-
-
-class InstalledEntry(msgspec.Struct, frozen=True, gc=False):
-    """A release that was installed; what it declares apart."""
-
-    package_name: str
-    package_version: str
-    index_url: str | None = None
-    sha256: list[str] | None = None
-    package_license: str | None = None
-    importlib_metadata: ImportlibMetadata | None = None
-
-
-class TreeEntry(InstalledEntry, frozen=True, gc=False):
-    """A release that was installed, with what it declares."""
-
-    dependencies: list[DependencyEntry] | None = None
-
-
-class EncodedTreeEntry(InstalledEntry, frozen=True, gc=False):
-    """A release that was installed, with what it declares as it is in the document.
-
-    Releases declare the same again and again: each distinct entry is decoded once.
-    """
-
-    dependencies: list[msgspec.Raw] | None = None
 
 
 class ErrorEntry(msgspec.Struct, frozen=True, gc=False):
@@ -131,14 +69,16 @@ class UnparsedEntry(msgspec.Struct, frozen=True, gc=False):
     details: Any = None
 
 
-_TreeEntry: TypeAlias = TreeEntry | EncodedTreeEntry
-_Tree = TypeVar("_Tree", TreeEntry, EncodedTreeEntry)
+_Entry = TypeVar("_Entry", TreeEntry, msgspec.Raw)
 
 
-class SolverReport(msgspec.Struct, Generic[_Tree], frozen=True):
-    """The `result` of a solver document; in 2018, `environment` was a list of packages."""
+class SolverReport(msgspec.Struct, Generic[_Entry], frozen=True):
+    """The `result` of a solver document; in 2018, `environment` was a list of packages.
 
-    tree: list[_Tree]
+    The entries of its tree are as they are in the document where they are remembered so.
+    """
+
+    tree: list[_Entry]
     environment: dict[str, Any] | list[Any] | None = None
     errors: list[ErrorEntry] | None = None
     unresolved: list[UnresolvedEntry] | None = None
@@ -174,20 +114,11 @@ class UnresolvedPackage(msgspec.Struct, frozen=True, gc=False):
     index_url: str | None
 
 
-class Declared(msgspec.Struct, frozen=True, gc=False):
-    """What an entry says that a release declares, and the releases that an index had of it."""
-
-    package: str
-    requirement: str
-    releases: tuple[ReleaseKey, ...]
-
-
 @dataclass(slots=True)
 class SolverFacts:
     """The rows that a solver document becomes; `document` without its result, which they hold.
 
     `said` is what it says of releases. Those of `seen` were installed, or an index had them.
-    `packages` and `index_urls` are all that it names, normalised.
     """
 
     document: Document[None]
@@ -198,8 +129,6 @@ class SolverFacts:
     outcomes: list[Outcome] = field(default_factory=list)
     unresolved: list[UnresolvedPackage] = field(default_factory=list)
     unparsed: list[dict[str, Any]] = field(default_factory=list)
-    packages: set[str] = field(default_factory=set)
-    index_urls: set[str] = field(default_factory=set)
 
 
 def read_solver_document(
@@ -211,7 +140,7 @@ def read_solver_document(
     from what the document says of its host. See `documents.read_document` for the arguments. Raises
     `InvalidDocumentError`.
     """
-    encoded = read_at_once(content, SolverReport[EncodedTreeEntry], document_id=document_id)
+    encoded = read_at_once(content, SolverReport[msgspec.Raw], document_id=document_id)
     if encoded is not None:
         try:
             return _facts(encoded)
@@ -221,7 +150,7 @@ def read_solver_document(
     return _facts(read_document(content, SolverReport[TreeEntry], document_id=document_id))
 
 
-def _facts(document: Document[SolverReport[_Tree]]) -> SolverFacts:
+def _facts(document: Document[SolverReport[_Entry]]) -> SolverFacts:
     solver_name, environment = _environment(document)
     try:
         storable_text("analyzer_version", document.metadata.analyzer_version)
@@ -231,98 +160,75 @@ def _facts(document: Document[SolverReport[_Tree]]) -> SolverFacts:
     report = document.result
     reader = _Reader(facts)
     for number, entry in enumerate(report.tree):
-        reader.installed(entry, ("result", "tree", number))
+        reader.read(reader.installed, entry, ("tree", number))
     for number, error in enumerate(report.errors or ()):
-        reader.failed(error, ("result", "errors", number))
+        reader.read(reader.failed, error, ("errors", number))
     for number, wanted in enumerate(report.unresolved or ()):
-        reader.unresolved(wanted, ("result", "unresolved", number))
-    for unparsed in report.unparsed or ():
-        reader.unparsed(unparsed)
+        reader.read(reader.unresolved, wanted, ("unresolved", number))
+    for number, unparsed in enumerate(report.unparsed or ()):
+        reader.read(reader.unparsed, unparsed, ("unparsed", number))
     reader.finish()
     return facts
 
 
-_Place = tuple[str | int, ...]
-_MEMOISED_BYTES = 2048
-_MEMOISED = 16_384
-_DEPENDENCY = msgspec.json.Decoder(DependencyEntry)
-# What entries that were seen lately, as they are encoded, declare; emptied when it is full.
-_DECLARED: dict[bytes, Declared] = {}
-
-
 class _Reader:
-    """Turns entries into facts; each distinct name, version and URL is looked at once."""
+    """Turns entries into facts."""
 
     def __init__(self, facts: SolverFacts) -> None:
         self._facts = facts
-        self._checker = ReleaseChecker()
         self._sought: dict[ReleaseKey, None] = {}
-        self._names: dict[str, str] = {}
-        self._urls: dict[str | None, str | None] = {None: None}
-        self._versions: dict[str, str] = {}
+
+    def read(self, read: Callable[[_T], None], entry: _T, place: Place) -> None:
+        """Read an entry at a place of the result. Raises `InvalidDocumentError`."""
+        try:
+            read(entry)
+        except EntryError as error:
+            path = _path(("result", *place, *error.place))
+            raise self._facts.document.invalid(path, error.problem) from error
 
     def finish(self) -> None:
         """Complete the facts."""
         facts = self._facts
-        facts.said = self._checker.finished()
         facts.said.mentioned = facts.seen | self._sought
-        facts.packages.update(self._names.values())
-        facts.packages.update(name for name, _, _ in facts.said.mentioned)
-        facts.index_urls.update(url for _, _, url in facts.said.mentioned if url is not None)
 
-    def installed(self, entry: _TreeEntry, place: _Place) -> None:
+    def installed(self, entry: TreeEntry | msgspec.Raw) -> None:
         """Read a release that was installed, and the releases that its dependencies may become."""
-        facts = self._facts
-        installed = entry.importlib_metadata or _NO_METADATA
-        name = self._name(entry.package_name, place)
-        url = self._url(entry.index_url, (*place, "index_url"))
-        declared = installed.metadata or {}
-        record = ReleaseRecord(
-            package=name,
-            version=entry.package_version,
-            index_url=url,
-            requires_python=text_of(declared.get("Requires-Python")),
-            dependencies=self._dependencies(entry, place),
-            artifacts=self._artifacts(entry.sha256, place),
-            metadata=None
-            if entry.importlib_metadata is None and entry.package_license is None
-            else metadata_record(declared, installed.files or (), entry.package_license),
-        )
-        try:
-            release = self._checker.add(record)
-        except InvalidRecordError as error:
-            raise self._invalid((*place, *_key(error.field, record)), error.problem) from error
-        facts.seen[release] = None
-        facts.outcomes.append(Outcome(release))
+        facts, read = self._facts, installed(entry)
+        facts.said.releases.append(read.release)
+        facts.outcomes.append(Outcome(read.release.key))
+        facts.seen.update(dict.fromkeys(read.seen))
 
-    def failed(self, entry: ErrorEntry, place: _Place) -> None:
+    def failed(self, entry: ErrorEntry) -> None:
         """Read a release that could not be installed."""
-        path = (*place, "package_version")
-        version = entry.package_version or entry.version
-        if not version:
-            raise self._invalid(path, "is missing")
-        name = self._name(entry.package_name, place)
-        url = self._url(entry.index_url, (*place, "index_url"))
+        text = entry.package_version or entry.version
+        if not text:
+            raise EntryError(("package_version",), "is missing")
         outcome = Outcome(
-            self._wanted(name, self._version(version, path), url),
+            self._wanted(entry.package_name, text, entry.index_url, "package_version"),
             error=True,
             error_type=shown(entry.type),
             details=shown(entry.details),
         )
         self._facts.outcomes.append(outcome)
 
-    def unresolved(self, entry: UnresolvedEntry, place: _Place) -> None:
+    def unresolved(self, entry: UnresolvedEntry) -> None:
         """Read a package of which nothing was found; a pinned version is an unsolvable release."""
-        name = self._name(entry.package_name, place)
-        url = self._url(entry.index_url, (*place, "index_url"))
         specifier = (entry.version_spec or "").strip()
-        specifier = "" if specifier in _ANY_VERSION else specifier
-        path = (*place, "version_spec")
-        self._text(specifier, path)
-        self._facts.unresolved.append(UnresolvedPackage(name, specifier, url))
+        specifier = "" if specifier in ANY_VERSION else specifier
+        unresolved = UnresolvedPackage(
+            package_name(entry.package_name), specifier, index_url(entry.index_url)
+        )
+        try:
+            storable_text("version_spec", specifier, most=MAX_NAME_CHARACTERS)
+        except InvalidRecordError as error:
+            raise EntryError(("version_spec",), error.problem) from error
+        self._facts.unresolved.append(unresolved)
+        self._facts.said.packages.add(unresolved.package)
+        if unresolved.index_url is not None:
+            self._facts.said.index_urls.add(unresolved.index_url)
         pin = _PIN.fullmatch(specifier)
         if pin is not None:
-            release = self._wanted(name, self._version(pin[2], path), url)
+            release = self._wanted(entry.package_name, pin[2], entry.index_url, "version_spec")
             self._facts.outcomes.append(Outcome(release, error=True, unsolvable=True))
 
     def unparsed(self, entry: UnparsedEntry) -> None:
@@ -331,189 +237,23 @@ class _Reader:
         self._facts.unparsed.append({"requirement": requirement, "details": details})
         found = _PINNED.match(requirement)
         pin = found and _PIN.fullmatch(found[2])
-        name = found and _NAME.fullmatch(found[1])
+        name = found and NAME.fullmatch(found[1])
         if not (name and pin) or max(len(name[0]), len(pin[2])) > MAX_NAME_CHARACTERS:
             return
-        place = ("result", "unparsed", len(self._facts.unparsed) - 1)
-        version = self._version(pin[2], (*place, "requirement"))
-        release = self._wanted(self._name(name[0], place), version, None)
+        release = self._wanted(name[0], pin[2], None, "requirement")
         outcome = Outcome(release, error=True, unparseable=True, details=details)
         self._facts.outcomes.append(outcome)
 
-    def _wanted(self, name: str, version: str, url: str | None) -> ReleaseKey:
-        release = name, version, url
+    def _wanted(self, name: str, text: str, url: str | None, key: str) -> ReleaseKey:
+        """Return a release that somebody wanted, whose version is under a key."""
+        release = package_name(name), version(text, (key,)), index_url(url)
         self._sought[release] = None
         return release
 
-    def _dependencies(self, entry: _TreeEntry, place: _Place) -> tuple[str, ...] | None:
-        """Return what a release declares; the releases that an index had of it are seen."""
-        if entry.dependencies is None:
-            installed = entry.importlib_metadata
-            return tuple(installed.requires or ()) if installed and installed.metadata else None
-        declared = [
-            self._declared(each, place, number)  # type: ignore[arg-type]
-            for number, each in enumerate(entry.dependencies)
-        ]
-        seen, packages = self._facts.seen, self._facts.packages
-        for each in declared:
-            packages.add(each.package)
-            for release in each.releases:
-                seen[release] = None
-        return tuple([each.requirement for each in declared])
 
-    def _declared(
-        self, entry: DependencyEntry | msgspec.Raw, place: _Place, number: int
-    ) -> Declared:
-        if isinstance(entry, DependencyEntry):
-            return self._read(entry, (*place, "dependencies", number))
-        encoded = bytes(entry)
-        known = _DECLARED.get(encoded)
-        if known is None:
-            known = self._read(_DEPENDENCY.decode(encoded), (*place, "dependencies", number))
-            if len(encoded) <= _MEMOISED_BYTES:
-                if len(_DECLARED) >= _MEMOISED:
-                    _DECLARED.clear()
-                _DECLARED[encoded] = known
-        return known
-
-    def _read(self, entry: DependencyEntry, place: _Place) -> Declared:
-        name = self._name(entry.package_name, place)
-        requirement = declared_requirement(entry)
-        if requirement is None:
-            key, problem = requirement_problem(entry)
-            raise self._invalid((*place, key), problem)
-        releases = [
-            (name, version, url)
-            for number, resolved in enumerate(entry.resolved_versions or ())
-            for version, url in self._resolved(resolved, (*place, "resolved_versions", number))
-        ]
-        return Declared(name, requirement, tuple(releases))
-
-    def _resolved(
-        self, resolved: ResolvedVersions | str, place: _Place
-    ) -> list[tuple[str, str | None]]:
-        """Return which versions of a dependency an index had, each with the index."""
-        if isinstance(resolved, str):
-            return [(self._version(resolved, place), None)]
-        url = self._url(resolved.index, (*place, "index"))
-        return [(self._version(version, place), url) for version in resolved.versions or ()]
-
-    def _artifacts(
-        self, hashes: Sequence[str] | None, place: _Place
-    ) -> tuple[ArtifactRecord, ...] | None:
-        for number, text in enumerate(hashes or ()):
-            if not _SHA256.fullmatch(text):
-                raise self._invalid((*place, "sha256", number), "is not a SHA-256 in hexadecimal")
-        if not hashes:
-            return None
-        return tuple(ArtifactRecord(sha256=bytes.fromhex(text)) for text in hashes)
-
-    def _name(self, text: str, place: _Place) -> str:
-        name = self._names.get(text)
-        if name is None:
-            if len(text) > MAX_NAME_CHARACTERS or not _NAME.fullmatch(text.strip()):
-                raise self._invalid((*place, "package_name"), "is not a package's name (PEP 508)")
-            name = self._names[text] = normalize_package_name(text.strip())
-        return name
-
-    def _url(self, text: str | None, place: _Place) -> str | None:
-        if text not in self._urls:
-            try:
-                storable_text("index_url", text, most=MAX_NAME_CHARACTERS)
-                self._urls[text] = normalize_index_url(text)
-            except InvalidRecordError as error:
-                raise self._invalid(place, error.problem) from error
-        return self._urls[text]
-
-    def _version(self, text: str, place: _Place) -> str:
-        version = self._versions.get(text)
-        if version is None:
-            try:
-                version = self._versions[text] = storable_version(text)
-            except InvalidRecordError as error:
-                raise self._invalid(place, error.problem) from error
-        return version
-
-    def _text(self, text: str, place: _Place) -> None:
-        try:
-            storable_text(str(place[-1]), text, most=MAX_NAME_CHARACTERS)
-        except InvalidRecordError as error:
-            raise self._invalid(place, error.problem) from error
-
-    def _invalid(self, place: _Place, problem: str) -> Exception:
-        return self._facts.document.invalid(_path(place), problem)
-
-
-_NO_METADATA = ImportlibMetadata()
-_KEYS = {
-    "package": ("package_name",),
-    "version": ("package_version",),
-    "requires_python": ("importlib_metadata", "metadata", "Requires-Python"),
-}
-
-
-def _key(field: str, record: ReleaseRecord) -> _Place:
-    """Return where in an entry of the tree a field of its record comes from."""
-    if field == "dependencies":
-        for number, text in enumerate(record.dependencies or ()):
-            try:
-                storable_text(field, text)
-            except InvalidRecordError:
-                return "dependencies", number
-    return _KEYS.get(field, ("importlib_metadata", "metadata"))
-
-
-def _path(place: _Place) -> str:
+def _path(place: Place) -> str:
     parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in place)
     return "".join(parts).removeprefix(".")
-
-
-# --- requirements --------------------------------------------------------------------------------
-
-
-@lru_cache(maxsize=16_384)
-def requirement_text(
-    name: str, extras: tuple[str, ...], specifier: str, marker: str, of_extras: tuple[str, ...]
-) -> str | None:
-    """Return a requirement as PEP 508 writes it, None where a part cannot be part of one.
-
-    `of_extras` are the extras that the requirement is one of; a marker that does not mention
-    extras is made to.
-    """
-    specifier = "" if specifier in _ANY_VERSION else specifier
-    if specifier and not _SPECIFIER.fullmatch(specifier):
-        return None
-    if not all(_NAME.fullmatch(extra) for extra in (*extras, *of_extras)):
-        return None
-    if of_extras and not re.search(r"\bextra\b", marker):
-        chosen = " or ".join(f'extra == "{extra}"' for extra in of_extras)
-        marker = f"({marker}) and ({chosen})" if marker else chosen
-    requested = f"[{','.join(extras)}]" if extras else ""
-    ending = f"; {marker}" if marker else ""
-    return f"{name.strip()}{requested}{specifier}{ending}"
-
-
-def declared_requirement(entry: DependencyEntry) -> str | None:
-    """Return the requirement of an entry, None where `requirement_problem` says what is wrong."""
-    extra = entry.extra
-    return requirement_text(
-        entry.package_name,
-        tuple(entry.extras or ()),
-        entry.specifier or entry.required_version or "",
-        entry.marker or "",
-        (extra,) if isinstance(extra, str) else tuple(extra or ()),
-    )
-
-
-def requirement_problem(entry: DependencyEntry) -> tuple[str, str]:
-    """Return the key of the part that `requirement_text` refused, and what is wrong with it."""
-    if not all(_NAME.fullmatch(extra) for extra in entry.extras or ()):
-        return "extras", "has what is not the name of an extra (PEP 508)"
-    specifier = entry.specifier or entry.required_version or ""
-    if specifier not in _ANY_VERSION and not _SPECIFIER.fullmatch(specifier):
-        key = "specifier" if entry.specifier else "required_version"
-        return key, "is not a version specifier (PEP 440)"
-    return "extra", "has what is not the name of an extra (PEP 508)"
 
 
 # --- environments --------------------------------------------------------------------------------

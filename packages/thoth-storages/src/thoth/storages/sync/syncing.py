@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     from thoth.storages.settings import StoragesSettings
     from thoth.storages.sync.handlers import DocumentListing, Handler
 
-MAX_TOGETHER = 64
+MAX_TOGETHER = 128
 """At most so many documents are written in one transaction."""
-MAX_TOGETHER_BYTES = 8 * 2**20
+MAX_TOGETHER_BYTES = 16 * 2**20
 """A transaction writes no further document once those that it writes have so many bytes."""
 SYNCED, SKIPPED, FAILED = "synced", "skipped", "failed"
 # The classes of SQLSTATE that tell of the values of a document: data, constraints, limits.

@@ -41,6 +41,9 @@ def artifact_changes(
     stored: Sequence[tuple[int, ArtifactRecord]], recorded: Iterable[ArtifactRecord]
 ) -> ArtifactChanges:
     """Return how the rows of one release change when these artifacts are recorded."""
+    recorded = list(recorded)
+    if not stored and _are_distinct(recorded):
+        return ArtifactChanges(added=recorded)
     rows = [StoredArtifact(artifact, row) for row, artifact in stored]
     before = dict(stored)
     removed: list[int] = []
@@ -68,6 +71,12 @@ def artifact_changes(
         ],
         removed=removed,
     )
+
+
+def _are_distinct(artifacts: Sequence[ArtifactRecord]) -> bool:
+    """Tell at once that no two of artifacts are the same: each is known by its hash alone."""
+    hashes = {artifact.sha256 for artifact in artifacts if artifact.filename is None}
+    return len(hashes) == len(artifacts)
 
 
 def _is_same(one: ArtifactRecord, other: ArtifactRecord) -> bool:

@@ -11,6 +11,7 @@ import itertools
 import logging
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -31,7 +32,7 @@ from thoth.storages.graph.requirements import parse_requirement
 from thoth.storages.graph.versions import normalize_package_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
 _logger = logging.getLogger("thoth.storages.graph.queries")
 _NAME = re.compile(r"[ \t]*([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)[ \t]*", re.ASCII)
@@ -62,35 +63,37 @@ class CheckedRelease(msgspec.Struct, frozen=True, gc=False):
     """A record that can be stored, and the release that it is of.
 
     `requirements` are the digests of its dependencies in ascending order, `digest` is over them:
-    None where the record does not say them.
+    None where the record does not say them. `texts` are the dependencies as they were given, by
+    digest, `unnamed` those that name no package.
     """
 
     key: ReleaseKey
     record: ReleaseRecord
     requirements: tuple[bytes, ...] | None = None
     digest: bytes | None = None
+    texts: dict[bytes, str] = {}
+    unnamed: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
 class CheckedReleases:
     """What one source says of releases: records, and `mentioned` ones that it says nothing of.
 
-    `texts` are the requirements as they were given, by their digests; `parsed` are those that were
-    parsed on the way.
+    `packages` and `index_urls`, normalised, are to be recorded as well.
     """
 
     releases: list[CheckedRelease] = field(default_factory=list)
     mentioned: dict[ReleaseKey, None] = field(default_factory=dict)
-    texts: dict[bytes, str] = field(default_factory=dict)
-    parsed: dict[bytes, Requirement] = field(default_factory=dict, compare=False)
+    packages: set[str] = field(default_factory=set)
+    index_urls: set[str] = field(default_factory=set)
 
 
 @dataclass(slots=True)
 class Batch:
     """What is written in one call: each release once, the n-th of every list.
 
-    `texts` and `parsed` are of the requirements that `dependencies` has, as `CheckedReleases` has
-    them.
+    `texts` are the requirements that `dependencies` has, as they were given. `packages` and
+    `index_urls` are to be recorded besides those of releases and requirements.
     """
 
     keys: list[ReleaseKey] = field(default_factory=list)
@@ -98,18 +101,20 @@ class Batch:
     dependencies: list[tuple[bytes, ...] | None] = field(default_factory=list)
     digests: list[bytes | None] = field(default_factory=list)
     texts: dict[bytes, str] = field(default_factory=dict)
-    parsed: dict[bytes, Requirement] = field(default_factory=dict)
+    packages: set[str] = field(default_factory=set)
+    index_urls: set[str] = field(default_factory=set)
     ecosystem: str = ECOSYSTEM
 
     def requirement(self, digest: bytes) -> Requirement:
         """Return the row of a requirement of the batch."""
-        known = self.parsed.get(digest) or read_requirement(self.texts[digest])
+        known = read_requirement(self.texts[digest])
         assert known is not None  # noqa: S101 - only those that have a digest get here
         return known
 
 
 BARE = ReleaseRecord("", "")
 """What a batch has as the record of a release that is only mentioned."""
+_NOT_SAID = CheckedRelease(("", "", None), BARE)
 
 
 def prepare(
@@ -119,12 +124,10 @@ def prepare(
     if ecosystem != ECOSYSTEM:
         problem = f"is not an ecosystem whose versions are understood ({ECOSYSTEM})"
         raise InvalidRecordError("ecosystem", ecosystem, problem)
-    checker = ReleaseChecker()
-    for record in records:
-        checker.add(record)
-    checked = checker.finished()
-    batch, _ = prepare_together([checked])
-    return batch, [each.key for each in checked.releases]
+    alike: dict[tuple[str, ...], CheckedRelease] = {}
+    releases = [check_release(record, alike) for record in records]
+    batch, _ = prepare_together([CheckedReleases(releases)])
+    return batch, [each.key for each in releases]
 
 
 def prepare_together(sources: Sequence[CheckedReleases]) -> tuple[Batch, int]:
@@ -140,85 +143,77 @@ def prepare_together(sources: Sequence[CheckedReleases]) -> tuple[Batch, int]:
             break
         preparation.add(source)
         count += 1
+    unnamed = [text for each in sources[:count] for said in each.releases for text in said.unnamed]
+    if unnamed:
+        _logger.warning(
+            "%d requirements name no package and were not stored, such as %.200a",
+            len(set(unnamed)),
+            unnamed[0],
+        )
     return preparation.batch, count
 
 
-class ReleaseChecker:
-    """Checks the records of a source; each distinct name, version and URL is looked at once."""
+def check_release(
+    record: ReleaseRecord,
+    alike: dict[tuple[str, ...], CheckedRelease] | None = None,
+    *,
+    is_metadata_checked: bool = False,
+) -> CheckedRelease:
+    """Check a record, and normalise its release. Raises `InvalidRecordError`.
 
-    def __init__(self) -> None:
-        self._checked = CheckedReleases()
-        self._names = _Memo(storable_package)
-        self._versions = _Memo(storable_version)
-        self._urls = _Memo(storable_index_url)
-        self._specifiers = _Memo(storable_requires_python)
-        self._digests = _Memo(self._digest)
-        self._lists: dict[tuple[str, ...], tuple[tuple[bytes, ...], bytes]] = {}
+    `alike` are releases by their dependencies: what has the same ones shares what comes of them.
+    Metadata are not looked at where the caller made them so that they can be stored.
+    """
+    if not isinstance(record, ReleaseRecord):
+        raise InvalidRecordError("record", record, "must be a ReleaseRecord")
+    try:
+        key = (
+            storable_package(record.package),
+            storable_version(record.version),
+            storable_index_url(record.index_url),
+        )
+        storable_requires_python(record.requires_python)
+    except TypeError as error:
+        raise InvalidRecordError("record", record, "has values that are no texts") from error
+    if _is_bare(record):
+        return CheckedRelease(key, BARE)
+    check(record, is_metadata_checked=is_metadata_checked)
+    if record.dependencies is None:
+        return CheckedRelease(key, record)
+    try:
+        known = None if alike is None else alike.get(record.dependencies)
+        known = known or _required(record.dependencies)
+    except TypeError as error:
+        problem = "must be a tuple of texts"
+        raise InvalidRecordError("dependencies", record.dependencies, problem) from error
+    if alike is not None:
+        alike[record.dependencies] = known
+    return CheckedRelease(key, record, known.requirements, known.digest, known.texts, known.unnamed)
 
-    def add(self, record: ReleaseRecord) -> ReleaseKey:
-        """Add a record; return its release. Raises `InvalidRecordError`."""
-        if not isinstance(record, ReleaseRecord):
-            raise InvalidRecordError("record", record, "must be a ReleaseRecord")
-        try:
-            key = (
-                self._names[record.package],
-                self._versions[record.version],
-                self._urls[record.index_url],
-            )
-            self._specifiers[record.requires_python]
-        except TypeError as error:
-            problem = "has values that are no texts"
-            raise InvalidRecordError("record", record, problem) from error
-        if _is_bare(record):
-            checked = CheckedRelease(key, BARE)
-        elif record.dependencies is None:
-            check(record)
-            checked = CheckedRelease(key, record)
-        else:
-            check(record)
-            checked = CheckedRelease(key, record, *self._required(record.dependencies))
-        self._checked.releases.append(checked)
-        return key
 
-    def finished(self) -> CheckedReleases:
-        """Return what was checked, to which nothing is added then."""
-        digests = self._digests
-        self._checked.texts = {
-            digest: text for text, digest in digests.items() if digest is not None
-        }
-        unnamed = [text for text, digest in digests.items() if digest is None]
-        if unnamed:
-            _logger.warning(
-                "%d requirements name no package and were not stored, such as %.200a",
-                len(unnamed),
-                unnamed[0],
-            )
-        return self._checked
+def _required(dependencies: Iterable[str]) -> CheckedRelease:
+    """Return what comes of dependencies, of no release in particular."""
+    digests = {text: _digest(text) for text in dependencies}
+    texts = {digest: text for text, digest in digests.items() if digest is not None}
+    ordered = tuple(sorted(texts))
+    unnamed = tuple([text for text, digest in digests.items() if digest is None])
+    digest = dependencies_digest(ordered)
+    return msgspec.structs.replace(
+        _NOT_SAID, requirements=ordered, digest=digest, texts=texts, unnamed=unnamed
+    )
 
-    def _required(self, texts: tuple[str, ...]) -> tuple[tuple[bytes, ...], bytes]:
-        """Return the digests of requirements, and the digest over them."""
-        try:
-            known = self._lists.get(texts)
-            if known is None:
-                ordered = sorted({self._digests[text] for text in texts}.difference({None}))
-                known = self._lists[texts] = (tuple(ordered), dependencies_digest(ordered))
-        except TypeError as error:
-            raise InvalidRecordError("dependencies", texts, "must be a tuple of texts") from error
-        return known
 
-    def _digest(self, text: str) -> bytes | None:
-        if text in _DIGESTS:
-            return _DIGESTS[text]
-        checked_text("dependencies", text)
-        requirement = read_requirement(text)
-        digest = None if requirement is None else requirement_digest(requirement.text)
-        if requirement is not None and digest is not None:
-            self._checked.parsed[digest] = requirement
-        if len(text) <= _MEMOISED_CHARACTERS:
-            if len(_DIGESTS) >= _MEMOISED_DIGESTS:
-                _DIGESTS.clear()
-            _DIGESTS[text] = digest
-        return digest
+def _digest(text: str) -> bytes | None:
+    if text in _DIGESTS:
+        return _DIGESTS[text]
+    checked_text("dependencies", text)
+    requirement = read_requirement(text)
+    digest = None if requirement is None else requirement_digest(requirement.text)
+    if len(text) <= _MEMOISED_CHARACTERS:
+        if len(_DIGESTS) >= _MEMOISED_DIGESTS:
+            _DIGESTS.clear()
+        _DIGESTS[text] = digest
+    return digest
 
 
 class _Preparation:
@@ -249,6 +244,7 @@ class _Preparation:
                 batch.releases.append(each.record)
                 batch.dependencies.append(each.requirements)
                 batch.digests.append(each.digest)
+                batch.texts.update(each.texts)
             else:
                 self._say(place, each)
         new = [key for key in source.mentioned if key not in places]
@@ -257,8 +253,8 @@ class _Preparation:
         batch.releases += [BARE] * len(new)
         batch.dependencies += [None] * len(new)
         batch.digests += [None] * len(new)
-        batch.texts |= source.texts
-        batch.parsed |= source.parsed
+        batch.packages |= source.packages
+        batch.index_urls |= source.index_urls
 
     def _say(self, place: int, later: CheckedRelease) -> None:
         """Add what a record says to what the batch says of its release."""
@@ -267,6 +263,7 @@ class _Preparation:
         if later.record is BARE or known is later.record or known == later.record:
             return
         batch.releases[place] = later.record if known is BARE else merged(known, later.record)
+        batch.texts.update(later.texts)
         if later.requirements is not None:
             earlier = batch.dependencies[place]
             ordered = later.requirements
@@ -279,17 +276,6 @@ class _Preparation:
 def _is_bare(record: ReleaseRecord) -> bool:
     """Tell whether all that a record says is that there is such a release."""
     return record == ReleaseRecord(record.package, record.version, record.index_url)
-
-
-class _Memo(dict[Any, Any]):
-    """What a function makes of the values of one source, each asked for once."""
-
-    def __init__(self, function: Callable[[Any], Any]) -> None:
-        self._function = function
-
-    def __missing__(self, value: object) -> object:
-        made = self[value] = self._function(value)
-        return made
 
 
 def dependencies_digest(digests: Iterable[bytes]) -> bytes:
@@ -308,6 +294,10 @@ def read_requirement(text: str) -> Requirement | None:
     A text that cannot be parsed but names a package is kept: `specifier` is what follows the name
     as it is written, `bounds` None.
     """
+    return _read_memoised(text) if len(text) <= _MEMOISED_CHARACTERS else _read_requirement(text)
+
+
+def _read_requirement(text: str) -> Requirement | None:
     parsed = parse_requirement(text)
     if parsed is not None:
         if len(parsed.name) > MAX_KEY_CHARACTERS:
@@ -331,6 +321,9 @@ def read_requirement(text: str) -> Requirement | None:
     if not rest:
         return read_requirement(name)
     return Requirement(name=name, text=f"{name} {rest}", specifier=rest)
+
+
+_read_memoised = lru_cache(maxsize=16_384)(_read_requirement)
 
 
 def requirement_text(

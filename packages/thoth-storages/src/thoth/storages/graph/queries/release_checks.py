@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,7 @@ MAX_DESCRIPTION_CHARACTERS = 2**20
 MAX_OTHER_BYTES = 2**20
 """The remaining metadata of a release may have at most so many bytes as JSON."""
 _MAX_SIZE = 2**63 - 1
+_MEMOISED = 16_384
 _JSON_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _FLAG = frozenset({bool, type(None)})
 _INDEXED = ("license_expression",)
@@ -52,7 +54,7 @@ _texts_of = attrgetter(
 )
 
 
-def check(record: ReleaseRecord) -> None:
+def check(record: ReleaseRecord, *, is_metadata_checked: bool = False) -> None:
     """Raise what is wrong with a record, its package, version and index apart."""
     if record.yanked_reason is not None:
         checked_text("yanked_reason", record.yanked_reason)
@@ -73,7 +75,7 @@ def check(record: ReleaseRecord) -> None:
             raise InvalidRecordError("artifacts", record.artifacts, "must be a tuple of records")
         for artifact in record.artifacts:
             _check_artifact(artifact)
-    if record.metadata is not None:
+    if record.metadata is not None and not is_metadata_checked:
         _check_metadata(record.metadata)
 
 
@@ -186,6 +188,7 @@ def _time(place: str, value: datetime) -> datetime:
         raise InvalidRecordError(place, value, "is out of range in UTC") from error
 
 
+@lru_cache(maxsize=_MEMOISED)
 def storable_package(text: str) -> str:
     """Return the name of a package, normalised."""
     name = normalize_package_name(checked_text("package", text, most=MAX_KEY_CHARACTERS).strip())
@@ -194,6 +197,7 @@ def storable_package(text: str) -> str:
     return name
 
 
+@lru_cache(maxsize=_MEMOISED)
 def storable_version(text: str) -> str:
     """Return a version, normalised."""
     version = normalize_version(checked_text("version", text, most=MAX_KEY_CHARACTERS))
@@ -202,6 +206,7 @@ def storable_version(text: str) -> str:
     return version
 
 
+@lru_cache(maxsize=_MEMOISED)
 def storable_index_url(text: str | None) -> str | None:
     """Return the URL of an index, normalised."""
     if text is None:

@@ -78,11 +78,10 @@ class MetadataWriter:
             return [value for (value,) in cursor.execute(statement, parameters)]
 
     def _rows(self, places: Iterable[int]) -> Iterator[str]:
+        releases = self._batch.releases
+        encode = msgspec.json.Encoder().encode
         return json_arrays(
-            {
-                "release_id": self._ids[place],
-                **msgspec.structs.asdict(self._batch.releases[place].metadata),  # type: ignore[arg-type]
-            }
+            b'{"release_id":%d,%b' % (self._ids[place], encode(releases[place].metadata)[1:])
             for place in places
         )
 
@@ -119,14 +118,17 @@ class ArtifactWriter:
         """
         stored = self._stored(places)
         removed: list[int] = []
-        changed: list[dict[str, Any]] = []
-        new: list[dict[str, Any]] = []
+        changed: list[bytes] = []
+        new: list[bytes] = []
         for place in places:
             changes = artifact_changes(stored[place], self._batch.releases[place].artifacts or ())
             removed += changes.removed
-            changed += ({"id": row, **_row(artifact)} for row, artifact in changes.changed)
-            fixed = {"release_id": self._ids[place], "is_change": bool(stored[place])}
-            new += ({**fixed, **_row(artifact)} for artifact in changes.added)
+            changed += [_row(artifact, id=row) for row, artifact in changes.changed]
+            release, is_change = self._ids[place], bool(stored[place])
+            new += [
+                _row(artifact, release_id=release, is_change=is_change)
+                for artifact in changes.added
+            ]
         if removed:
             self._connection.execute(sql.DELETE_ARTIFACTS, {"ids": removed})
         for rows in json_arrays(changed):
@@ -150,13 +152,13 @@ class ArtifactWriter:
         return stored
 
 
-def json_arrays(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
-    """Give rows as JSON arrays, none of them too long for the server."""
+def json_arrays(rows: Iterable[bytes]) -> Iterator[str]:
+    """Give rows, encoded as JSON, as arrays, none of them too long for the server."""
     part: list[bytes] = []
     size = 0
     for row in rows:
-        part.append(msgspec.json.encode(row))
-        size += len(part[-1])
+        part.append(row)
+        size += len(row)
         if size > _JSON_BYTES:
             yield _joined(part)
             part, size = [], 0
@@ -168,6 +170,6 @@ def _joined(rows: Sequence[bytes]) -> str:
     return b"".join((b"[", b",".join(rows), b"]")).decode()
 
 
-def _row(artifact: ArtifactRecord) -> dict[str, Any]:
+def _row(artifact: ArtifactRecord, **more: int) -> bytes:
     sha256 = None if artifact.sha256 is None else artifact.sha256.hex()
-    return {**msgspec.structs.asdict(artifact), "sha256": sha256}
+    return msgspec.json.encode({**msgspec.structs.asdict(artifact), "sha256": sha256, **more})

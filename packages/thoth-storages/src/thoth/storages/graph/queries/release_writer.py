@@ -41,7 +41,7 @@ def write(
 
     `foreign_keys` are those of the transaction where it is prepared already.
     """
-    if not batch.keys:
+    if not (batch.keys or batch.packages or batch.index_urls):
         return {}
     if foreign_keys is None:
         foreign_keys = ForeignKeys(connection)
@@ -56,6 +56,7 @@ class _Writer:
         self._batch = batch
         self._packages: dict[str, int] = {}
         self._indexes: dict[str | None, int] = {None: 0}
+        self._index_urls: set[str] = set()
         self._requirements: dict[bytes, int] = {}
         self._ids: list[int] = [0] * len(batch.keys)
         self._changed: list[int] = []
@@ -64,7 +65,8 @@ class _Writer:
 
     def write(self) -> dict[ReleaseKey, int]:
         batch = self._batch
-        self._find_packages({name for name, _, _ in batch.keys})
+        self._find_packages(batch.packages.union([name for name, _, _ in batch.keys]))
+        self._index_urls = batch.index_urls.union([url for _, _, url in batch.keys if url])
         self._find_indexes()
         self._find_releases(
             [
@@ -76,7 +78,10 @@ class _Writer:
         new = [place for place, release in enumerate(self._ids) if release == 0]
         new.sort(key=self._order)
         added: set[int] = set()
-        if new or self._differing:
+        is_named = batch.packages <= self._packages.keys() and (
+            batch.index_urls <= self._indexes.keys()
+        )
+        if new or self._differing or not is_named:
             requirements = self._add_parents([*new, *self._differing])
             with self._foreign_keys.unchecked():
                 self._add_requirements(requirements)
@@ -98,9 +103,8 @@ class _Writer:
             self._packages.update(self._rows(sql.FIND_PACKAGES, wanted))
 
     def _find_indexes(self) -> None:
-        urls = {url for _, _, url in self._batch.keys if url is not None}
-        if urls:
-            wanted = {"ecosystem": self._batch.ecosystem, "urls": list(urls)}
+        if self._index_urls:
+            wanted = {"ecosystem": self._batch.ecosystem, "urls": list(self._index_urls)}
             self._indexes.update(self._rows(sql.FIND_INDEXES, wanted))
 
     def _find_requirements(self, digests: Collection[bytes]) -> None:
@@ -121,7 +125,7 @@ class _Writer:
         self._find_requirements(digests)
         missing = sorted(digests.difference(self._requirements))
         requirements = {digest: batch.requirement(digest) for digest in missing}
-        names = {batch.keys[place][0] for place in places}
+        names = {*batch.packages, *[batch.keys[place][0] for place in places]}
         names.update(requirement.name for requirement in requirements.values())
         self._find_packages(names.difference(self._packages))
         known = [self._packages[name] for name in names.intersection(self._packages)]
@@ -148,8 +152,7 @@ class _Writer:
             self._lock_met(sql.LOCK_PACKAGES, self._packages, others)
 
     def _add_indexes(self) -> None:
-        urls = {url for _, _, url in self._batch.keys if url is not None}
-        missing = sorted(urls.difference(self._indexes))
+        missing = sorted(self._index_urls.difference(self._indexes))
         if missing:
             wanted = {"ecosystem": self._batch.ecosystem, "urls": missing}
             self._indexes.update(self._rows(sql.ADD_INDEXES, wanted))
@@ -245,8 +248,12 @@ class _Writer:
             "versions": packing.texts([version for _, version, _ in keys]),
             "index_ids": packing.integers([indexes[url] for _, _, url in keys]),
             "flags": packing.integers([0 if each is BARE else _flags(each) for each in releases]),
-            "reasons": _sparse([_yanked_reason(each) for each in releases]),
-            "uploaded": packing.times([_uploaded_at(each) for each in releases]),
+            "reasons": _sparse(
+                [None if each is BARE else _yanked_reason(each) for each in releases]
+            ),
+            "uploaded": packing.times(
+                [None if each is BARE else _uploaded_at(each) for each in releases]
+            ),
             "requires_python": _sparse([each.requires_python for each in releases]),
             "digests": packing.blobs([batch.digests[place] for place in places]),
             "keys": packing.blobs([]),
@@ -430,8 +437,8 @@ def _yanked_reason(release: ReleaseRecord) -> str | None:
 def _uploaded_at(release: ReleaseRecord) -> datetime | None:
     if not release.artifacts:
         return release.uploaded_at
-    times = [artifact.uploaded_at for artifact in release.artifacts]
-    return min((time for time in (release.uploaded_at, *times) if time is not None), default=None)
+    times = [release.uploaded_at, *[artifact.uploaded_at for artifact in release.artifacts]]
+    return min([time for time in times if time is not None], default=None)
 
 
 def _sparse(values: Sequence[str | None]) -> packing.PackedTexts:
