@@ -302,11 +302,13 @@ def _targets(answer: bytes, invalid: Invalid) -> Sequence[TargetAnswer]:
     """Return what an answer says of each target; nothing where it is none of ours."""
     try:
         return msgspec.json.decode(answer, type=Answer).results or ()
-    except msgspec.ValidationError:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        pass
+    try:
         value = msgspec.json.decode(answer)
-        found = invalid.part(value, Answer, "result.answer") if isinstance(value, dict) else None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        found = None
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return ()
+    found = invalid.part(value, Answer, "result.answer") if isinstance(value, dict) else None
     return (found and found.results) or ()
 
 

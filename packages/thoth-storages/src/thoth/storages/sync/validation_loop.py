@@ -19,7 +19,9 @@ from thoth.storages.exceptions import (
     DocumentExistsError,
     DocumentStoreError,
     InvalidDocumentError,
+    StoragesError,
     StoreFullError,
+    StoreRefusedError,
     StoreUnreachableError,
 )
 from thoth.storages.graph.queries.validation_documents import PAGE, validation_document_id
@@ -35,7 +37,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from uuid import UUID
 
-    from thoth.storages.exceptions import StoragesError
     from thoth.storages.graph.database import GraphDatabase
     from thoth.storages.graph.validation_records import FinishedValidation
 
@@ -132,14 +133,15 @@ class ValidationLoop:
         """
         more: list[UUID] = []
         for validations in _portions(self._unstored(jobs, more)):
-            stored = []
-            for facts, error in in_order(self._stored, validations):
-                if error is None:
-                    stored.append(facts)
-                else:
+            outcomes = list(in_order(self._stored, validations))
+            refusals = [error for _, error in outcomes if isinstance(error, StoreRefusedError)]
+            if len(refusals) == len(outcomes):
+                raise refusals[0]  # a store that takes nothing is away
+            for facts, error in outcomes:
+                if error is not None:
                     self._on_failed(facts.document_id, error)
                     failed.add(facts.validation.job_id)
-            self._sync(stored, failed)
+            self._sync([facts for facts, error in outcomes if error is None], failed)
         return [job_id for job_id in more if job_id not in failed]
 
     def _unstored(self, jobs: Sequence[UUID], more: list[UUID]) -> Iterator[_Answered]:
@@ -177,6 +179,9 @@ class ValidationLoop:
             raise
         except (DocumentStoreError, InvalidDocumentError) as error:
             return facts, error
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is of this document
+            problem = f"cannot be made: {type(error).__name__}: {error}"
+            return facts, InvalidDocumentError(document_id, "", problem)
         return facts, None
 
     def _sync(self, stored: Sequence[ValidationFacts], failed: set[UUID]) -> None:
