@@ -172,6 +172,7 @@ def test_with_graceful_it_is_counted_and_the_rest_goes_on(
     counts = sync_documents(graceful=True, graph=graph, settings=settings, jobs=jobs)
     assert counts["solver"] == (53, 52, 0, 1)
     assert "result.tree[1].package_name" in caplog.text
+    assert caplog.text.count(ids_of(made)[50]) == 1
     assert ids_of(made)[50] not in synced(graph)
     solvers.ceph.store_document(solver_document(50), ids_of(made)[50], overwrite=True)
     mended = sync_documents(graceful=True, graph=graph, settings=settings, jobs=jobs)

@@ -25,6 +25,7 @@ from thoth.storages.exceptions import (
     StoreUnreachableError,
 )
 from thoth.storages.graph.queries.validation_documents import PAGE, validation_document_id
+from thoth.storages.sync.document_parts import message_of
 from thoth.storages.sync.validation import sync_finished_validations
 from thoth.storages.sync.validation_documents import (
     ValidationFacts,
@@ -210,7 +211,7 @@ class ValidationLoop:
 
 
 def _log_failed(document_id: str, error: StoragesError) -> None:
-    _logger.warning("A validation's document waits: %s: %s", document_id, error)
+    _logger.warning("A validation's document waits: %s", message_of(document_id, error))
 
 
 def _portions(answered: Iterator[_Answered]) -> Iterator[Sequence[_Answered]]:
