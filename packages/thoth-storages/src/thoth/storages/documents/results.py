@@ -133,14 +133,19 @@ class ResultStorageBase(DeploymentStore):
         *,
         only_requests: bool,
     ) -> Iterator[str]:
+        beginnings = self.ID_PREFIXES or ("",)
         for key in keys:
-            document_id = key.removesuffix(REQUEST_SUFFIX)
-            if (document_id != key) != only_requests:
+            is_request = key.endswith(REQUEST_SUFFIX)
+            if is_request != only_requests:
                 continue
-            problem = self._problem_of(document_id)
-            if problem is not None:
-                on_skipped(UnexpectedKeyError(str(self.ceph), key, f"its name {problem}"))
-            elif document_id in period:
+            document_id = key.removesuffix(REQUEST_SUFFIX) if is_request else key
+            if is_request or "/" in key or not key.startswith(beginnings):
+                # A key has been checked already, so that its parts are ids.
+                problem = self._problem_of(document_id)
+                if problem is not None:
+                    on_skipped(UnexpectedKeyError(str(self.ceph), key, f"its name {problem}"))
+                    continue
+            if document_id in period:
                 yield document_id
 
     def get_document_count(

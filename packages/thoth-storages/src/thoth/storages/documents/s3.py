@@ -20,7 +20,13 @@ from obstore.store import MemoryStore, S3Store
 
 from thoth.storages.documents.backend import ObjectBackend, ObjectFacts, StoredObject
 from thoth.storages.documents.files import PIECE, pieces_of, size_of_file
-from thoth.storages.documents.s3_listing import raw_keys
+from thoth.storages.documents.s3_asking import (
+    CONNECT_SECONDS,
+    REQUEST_SECONDS,
+    RETRIES,
+    RETRY_SECONDS,
+)
+from thoth.storages.documents.s3_listing import listed_keys
 from thoth.storages.exceptions import (
     BucketNotFoundError,
     DocumentExistsError,
@@ -38,10 +44,6 @@ if TYPE_CHECKING:
 
     from thoth.storages.settings import ObjectStoreServer
 
-CONNECT_SECONDS = 10
-REQUEST_SECONDS = 60
-RETRIES = 3
-RETRY_SECONDS = 60
 PARTS_AT_ONCE = 4
 _DIGEST = "sha256"
 _LISTED_AT_ONCE = 1_000
@@ -227,12 +229,10 @@ class S3Backend(_LibraryBackend):
         self._server = server
 
     def keys(self, prefix: str) -> Iterator[str]:
-        last = ""
-        try:
-            for page in self._pages(prefix):
-                yield from page
-                last = page[-1]
-        except InvalidPathError:
-            # One strange key hides a page of good ones from the library; ours shows them all.
+        pages = listed_keys(self._server, prefix)
+        while True:
             with self._errors(None):
-                yield from raw_keys(self._server, prefix, after=last)
+                page = next(pages, None)
+            if page is None:
+                return
+            yield from page
