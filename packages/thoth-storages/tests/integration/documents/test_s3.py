@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import pickle
 import secrets
 import traceback
 from typing import TYPE_CHECKING, Any
@@ -55,10 +56,15 @@ def refusal(code: str, message: str = "No.") -> str:
         (403, "AccessDenied", StoreRefusedError),
         (400, "InvalidRequest", StoreRefusedError),
         (404, "NoSuchBucket", BucketNotFoundError),
+        (403, "ExpiredToken", StoreRefusedError),
+        (403, "RequestTimeTooSkewed", StoreRefusedError),
         (403, "QuotaExceeded", StoreFullError),
         (507, "InsufficientStorage", StoreFullError),
         (503, "SlowDown", StoreUnreachableError),
         (500, "InternalError", StoreUnreachableError),
+        (501, "NotImplemented", StoreRefusedError),
+        (409, "ConditionalRequestConflict", StoreUnreachableError),
+        (409, "OperationAborted", StoreRefusedError),
     ],
 )
 def test_refusals_are_typed(
@@ -84,6 +90,82 @@ def test_refusals_are_typed(
             assert secret not in shown
         assert store.prefix in shown
         assert caught.value.remedy in str(caught.value)
+
+
+@pytest.mark.parametrize("status", [409, 412])
+def test_only_a_key_to_be_created_is_taken(scripted: Any, status: int) -> None:
+    scripted.answer = lambda method, path: (200, EMPTY)
+    store = opened(scripted.settings)
+    scripted.answer = lambda method, path: (status, refusal("PreconditionFailed"))
+    asks: Any = (
+        lambda: store.store_blob(b"{}", "x", overwrite=True),
+        lambda: store.retrieve_blob("x"),
+        lambda: store.document_exists("x"),
+        lambda: store.delete("x"),
+        lambda: list(store.get_document_listing()),
+    )
+    for ask in asks:
+        with pytest.raises(StoreRefusedError):
+            ask()
+
+
+def test_a_missing_page_is_no_missing_document(scripted: Any) -> None:
+    scripted.answer = lambda method, path: (200, EMPTY)
+    store = opened(scripted.settings)
+    scripted.answer = lambda method, path: (404, "<html>Nothing here.</html>")
+    for overwrite in (True, False):
+        with pytest.raises(StoreRefusedError, match="404"):
+            store.store_blob(b"{}", "x", overwrite=overwrite)
+
+
+def test_a_document_is_not_missing_where_its_bucket_is(scripted: Any) -> None:
+    scripted.answer = lambda method, path: (200, EMPTY)
+    store = opened(scripted.settings)
+    scripted.answer = lambda method, path: (404, refusal("NoSuchBucket"))
+    for ask in (store.document_exists, store.retrieve_blob, store.delete):
+        with pytest.raises(BucketNotFoundError):
+            ask("x")
+
+
+def test_creating_is_tried_again_where_another_creation_was_under_way(scripted: Any) -> None:
+    scripted.answer = lambda method, path: (200, EMPTY)
+    store = opened(scripted.settings)
+    left = [(409, refusal("ConditionalRequestConflict"))] * 2
+    scripted.answer = lambda method, path: left.pop() if left else (200, "")
+    assert store.store_blob(b"{}", "x") == "x"
+    assert [method for method, _ in scripted.requests[-3:]] == ["PUT"] * 3
+
+
+def test_creating_is_tried_again_where_the_taken_key_was_deleted_meanwhile(scripted: Any) -> None:
+    scripted.answer = lambda method, path: (200, EMPTY)
+    store = opened(scripted.settings)
+    puts = [(412, refusal("PreconditionFailed"))]
+
+    def answer(method: str, path: str) -> tuple[int, str]:
+        if method == "PUT":
+            return puts.pop() if puts else (200, "")
+        return 404, refusal("NoSuchKey")
+
+    scripted.answer = answer
+    assert store.store_blob(b"{}", "x") == "x"
+    puts[:] = [(412, refusal("PreconditionFailed"))] * 100
+    with pytest.raises(StoreUnreachableError, match="deleted meanwhile"):
+        store.store_blob(b"{}", "x")
+
+
+def test_credentials_are_in_no_picture_of_a_store(scripted: Any) -> None:
+    scripted.answer = lambda method, path: (200, EMPTY)
+    store = opened(scripted.settings)
+    for shown in (
+        repr(store),
+        repr(store._backend),
+        repr(store._backend._store),
+        repr(vars(store)),
+    ):  # type: ignore[attr-defined]
+        assert scripted.settings.secret_key not in shown
+    with pytest.raises((TypeError, AttributeError)) as caught:
+        pickle.dumps(store)
+    assert scripted.settings.secret_key not in str(caught.value)
 
 
 def test_nothing_listens(scripted: Any) -> None:

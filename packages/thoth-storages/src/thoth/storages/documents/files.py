@@ -45,6 +45,14 @@ def digest_of_file(path: Path) -> str:
         raise _unreadable(path, error) from error
 
 
+def digest_of_pieces(pieces: Iterable[bytes]) -> str:
+    """Return the SHA-256 of all pieces together in hexadecimal digits."""
+    hashed = hashlib.sha256()
+    for piece in pieces:
+        hashed.update(piece)
+    return hashed.hexdigest()
+
+
 def size_of_file(path: Path) -> int:
     """Return a file's size in bytes; `InvalidArgumentError`."""
     try:
