@@ -146,7 +146,9 @@ def test_nothing_is_no_stack(content: dict[str, Any]) -> None:
 def test_a_requirement_under_two_spellings_of_its_name_is_one() -> None:
     twice = {"Foo_Bar": ">= 1", "foo.bar": {"version": ">=1"}}
     once = {"foo-bar": ">=1"}
-    assert known({"requirements": {"packages": twice}}) == known({"requirements": {"packages": once}})
+    assert known({"requirements": {"packages": twice}}) == known(
+        {"requirements": {"packages": once}}
+    )
 
 
 def test_reading_changes_nothing() -> None:
