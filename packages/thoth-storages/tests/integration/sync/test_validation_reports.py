@@ -120,3 +120,14 @@ def test_what_is_no_json_is_refused() -> None:
     made = report(DOCUMENT_ID, more="\ud800")
     with pytest.raises(InvalidDocumentError):
         read_validation_document(made)
+
+
+def test_a_package_may_be_required_by_very_many_lines() -> None:
+    lines = [f"a>={number % 10_000}" for number in range(20_000)]
+    made = report(DOCUMENT_ID, stack_specification="\n".join([*lines, "b", "no such line"]))
+    [stack] = read_validation_document(made).stacks
+    assert stack.requirements is not None
+    canonical = msgspec.json.decode(stack.requirements.canonical)
+    assert canonical["others"] == ["no such line"]
+    assert canonical["packages"]["b"] == {"version": "*"}
+    assert len(canonical["packages"]["a"]) == 10_000

@@ -365,7 +365,7 @@ def _requirements(specification: str, invalid: Invalid) -> Requirements | None:
     A package that several lines require has a list of entries. Lines that are not understood are
     kept as they are.
     """
-    packages: dict[str, list[dict[str, Any]]] = {}
+    packages: dict[str, dict[bytes, dict[str, Any]]] = {}
     others: set[str] = set()
     for line in filter(None, map(str.strip, specification.split("\n"))):
         parsed = parse_requirement(line)
@@ -377,21 +377,22 @@ def _requirements(specification: str, invalid: Invalid) -> Requirements | None:
             entry["extras"] = list(parsed.extras)
         if parsed.marker is not None:
             entry["markers"] = parsed.marker
-        entries = packages.setdefault(parsed.name, [])
-        if entry not in entries:
-            entries.append(entry)
+        packages.setdefault(parsed.name, {})[msgspec.json.encode(entry)] = entry
     canonical: dict[str, Any] = {}
     if packages:
-        canonical["packages"] = {
-            name: entries[0] if len(entries) == 1 else sorted(entries, key=msgspec.json.encode)
-            for name, entries in packages.items()
-        }
+        canonical["packages"] = {name: _in_order(packages[name]) for name in packages}
     if others:
         canonical["others"] = sorted(others)
     if not canonical:
         return None
     text = invalid.json(canonical, "result.stack_specification")
     return Requirements(json_values.digest(text), text)
+
+
+def _in_order(entries: dict[bytes, dict[str, Any]]) -> Any:
+    """Return the only entry, or all of them in the order of their JSON."""
+    ordered = [entries[encoded] for encoded in sorted(entries)]
+    return ordered if len(ordered) > 1 else ordered[0]
 
 
 def _lock(locked: Sequence[LockedRelease], path: str, invalid: Invalid) -> Lock | None:
