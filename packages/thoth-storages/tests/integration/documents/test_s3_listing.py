@@ -296,14 +296,6 @@ def real(server: ObjectStoreServer) -> CephStore:
     return store
 
 
-@pytest.mark.slow
-def test_a_listing_of_several_pages_is_whole(seaweedfs: ObjectStoreServer) -> None:
-    store = real(seaweedfs)
-    documents: dict[str, dict[str, Any]] = {f"solver-{number:08x}": {} for number in range(1_100)}
-    store.store_documents(documents.items())
-    assert list(store.get_document_listing()) == list(documents)
-
-
 def test_the_server_goes_away_in_the_middle_of_a_listing(cut: Any) -> None:
     cutter, server = cut
     store = real(server)

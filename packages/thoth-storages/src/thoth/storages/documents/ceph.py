@@ -237,6 +237,7 @@ class CephStore:
     ) -> Iterator[str]:
         """Yield the keys below the prefix, or below a folder of it, sorted.
 
+        The keys of a folder stand together; stores differ in where among names that begin alike.
         A key that this store could not have written is skipped: `on_skipped` is called with an
         `UnexpectedKeyError`; by default it is logged.
         """
