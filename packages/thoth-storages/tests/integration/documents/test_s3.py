@@ -64,7 +64,8 @@ def refusal(code: str, message: str = "No.") -> str:
         (500, "InternalError", StoreUnreachableError),
         (501, "NotImplemented", StoreRefusedError),
         (409, "ConditionalRequestConflict", StoreUnreachableError),
-        (409, "OperationAborted", StoreRefusedError),
+        (409, "OperationAborted", StoreUnreachableError),
+        (409, "BucketNotEmpty", StoreRefusedError),
     ],
 )
 def test_refusals_are_typed(

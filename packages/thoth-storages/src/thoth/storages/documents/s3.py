@@ -47,8 +47,9 @@ if TYPE_CHECKING:
 
 PARTS_AT_ONCE = 4
 _DIGEST = "sha256"
-_CONFLICT = "ConditionalRequestConflict"
+_CONFLICTS = frozenset({"ConditionalRequestConflict", "OperationAborted", "ConcurrentModification"})
 _CONFLICT_SECONDS = (0.1, 0.3, 0.9)
+_CODE = r"<Code>(\w{1,100})</Code>"
 _TAKEN = (AlreadyExistsError, PreconditionError)
 _FULL = frozenset({"QuotaExceeded", "InsufficientStorage", "StorageFull", "XMinioStorageFull"})
 
@@ -90,7 +91,7 @@ class _LibraryBackend(ObjectBackend):
                         use_multipart=False,
                     )
                 except AlreadyExistsError as error:
-                    if _CONFLICT not in str(error) or seconds is None:
+                    if seconds is None or _first(_CODE, str(error)) not in _CONFLICTS:
                         raise
                     time.sleep(seconds)
                 else:
@@ -172,18 +173,18 @@ class _LibraryBackend(ObjectBackend):
         self, key: str | None, error: Exception, text: str, expected: type[StoragesError] | None
     ) -> StoragesError:
         status = _first(r"status code: ([0-9]{3})", text)
-        code = _first(r"<Code>(\w{1,100})</Code>", text)
+        code = _first(_CODE, text)
         message = _first(r"<Message>([^<]{1,300})", text)
         detail = ", ".join(filter(None, (status, code, message))) or text.partition("\n")[0][:300]
         if code == "NoSuchBucket":
             return BucketNotFoundError(self.where, None, detail)
         if expected is NotFoundError and isinstance(error, FileNotFoundError):
             return NotFoundError(f"{key} in {self.where}")
-        if expected is DocumentExistsError and isinstance(error, _TAKEN) and code != _CONFLICT:
+        if expected is DocumentExistsError and isinstance(error, _TAKEN) and code not in _CONFLICTS:
             return DocumentExistsError(self.where, key or "")
         if code in _FULL or status == "507":
             return StoreFullError(self.where, key, detail)
-        busy = status in ("408", "429") or code == _CONFLICT
+        busy = status in ("408", "429") or code in _CONFLICTS
         if status == "501" or (status.startswith("4") and not busy):
             return StoreRefusedError(self.where, key, detail)
         return StoreUnreachableError(self.where, key, detail)
