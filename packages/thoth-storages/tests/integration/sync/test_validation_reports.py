@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -131,3 +133,33 @@ def test_a_package_may_be_required_by_very_many_lines() -> None:
     assert canonical["others"] == ["no such line"]
     assert canonical["packages"]["b"] == {"version": "*"}
     assert len(canonical["packages"]["a"]) == 10_000
+
+
+# What the first of them needs to be made is made while the others ask for it.
+AT_ONCE = """
+import sys, threading
+import msgspec
+from thoth.storages.sync.validation_documents import read_validation_document, validation_facts
+from thoth.storages.testing.validation_documents import answer, report
+
+sys.setswitchinterval(1e-6)
+known = read_validation_document(report("validation-1", ecosystem="other")).validation
+known = msgspec.structs.replace(known, ecosystem="pypi")
+blob = answer(*((f"a{number}", "1") for number in range(50)))
+ready = threading.Barrier(16)
+
+def read():
+    ready.wait()
+    assert len(validation_facts(known, blob, "validation-1").stacks[0].lock.releases) == 50
+
+threads = [threading.Thread(target=read) for _ in range(16)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+"""
+
+
+def test_many_threads_may_read_answers_from_the_first_on() -> None:
+    done = subprocess.run([sys.executable, "-c", AT_ONCE], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")

@@ -182,6 +182,12 @@ class _RawDocument(msgspec.Struct, frozen=True):
     result: _Raw
 
 
+# Made once, while only one thread can be here: threads that decode into a type for the first time,
+# at the same time, kill the process (msgspec 0.22).
+_RAW_DOCUMENT = msgspec.json.Decoder(_RawDocument)
+_ANSWER = msgspec.json.Decoder(Answer)
+
+
 def read_validation_document(
     content: dict[str, Any] | bytes, *, document_id: str | None = None
 ) -> ValidationFacts:
@@ -199,7 +205,7 @@ def read_validation_document(
     result, invalid = document.result, Invalid(document.document_id)
     raw = _Raw()
     if not isinstance(content, dict):
-        raw = msgspec.json.decode(content, type=_RawDocument).result
+        raw = _RAW_DOCUMENT.decode(content).result
     request = _as_bytes(result.request, raw.request, "result.request", invalid)
     answer = None
     if result.answer is not None:
@@ -348,7 +354,7 @@ def _stacks(specification: str, answer: bytes | None, path: str, invalid: Invali
 def _targets(answer: bytes, path: str, invalid: Invalid) -> Sequence[TargetAnswer]:
     """Return what an answer says of each target; nothing where it is none of ours."""
     try:
-        return msgspec.json.decode(answer, type=Answer).results or ()
+        return _ANSWER.decode(answer).results or ()
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         pass
     try:

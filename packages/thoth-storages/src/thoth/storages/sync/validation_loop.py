@@ -134,7 +134,10 @@ class ValidationLoop:
         """
         more: list[UUID] = []
         for validations in _portions(self._unstored(jobs, more)):
-            outcomes = list(in_order(self._stored, validations))
+            outcomes = [
+                (facts, None if self._is_stored(facts, error) else error)
+                for facts, error in in_order(self._stored, validations)
+            ]
             refusals = [error for _, error in outcomes if isinstance(error, StoreRefusedError)]
             if len(refusals) == len(outcomes):
                 raise refusals[0]  # a store that takes nothing is away
@@ -169,13 +172,7 @@ class ValidationLoop:
             facts = validation_facts(validation, answer, document_id)
             metadata = {**self._metadata(validation), "document_id": document_id}
             blob = validation_document(validation, answer, metadata)
-            try:
-                self._store.ceph.store_blob(blob, document_id)
-            except DocumentExistsError:
-                # Whoever stored it may have had another name for itself, and died thereafter.
-                found = self._store.ceph.retrieve_blob(document_id)
-                if read_validation_document(found, document_id=document_id) != facts:
-                    raise
+            self._store.ceph.store_blob(blob, document_id)
         except _AWAY:
             raise
         except (DocumentStoreError, InvalidDocumentError) as error:
@@ -184,6 +181,21 @@ class ValidationLoop:
             problem = f"cannot be made: {type(error).__name__}: {error}"
             return facts, InvalidDocumentError(document_id, "", problem)
         return facts, None
+
+    def _is_stored(self, facts: ValidationFacts, error: StoragesError | None) -> bool:
+        """Say whether a document is there that tells the same, where it could not be stored.
+
+        Whoever stored it may have had another name for itself, and died thereafter.
+        """
+        if not isinstance(error, DocumentExistsError):
+            return False
+        try:
+            found = self._store.ceph.retrieve_blob(facts.document_id)
+            return read_validation_document(found, document_id=facts.document_id) == facts
+        except _AWAY:
+            raise
+        except StoragesError:
+            return False
 
     def _sync(self, stored: Sequence[ValidationFacts], failed: set[UUID]) -> None:
         """Sync documents together, or one by one where one of them cannot be."""

@@ -72,6 +72,9 @@ class _RawReport(msgspec.Struct, frozen=True):
     result: msgspec.Raw
 
 
+_RAW_REPORT = msgspec.json.Decoder(_RawReport)
+
+
 def is_report(content: dict[str, Any] | bytes, *, document_id: str | None = None) -> bool:
     """Tell whether a document has an answer where others have a validation with its answer.
 
@@ -89,7 +92,7 @@ def read_report(content: dict[str, Any] | bytes, *, document_id: str | None = No
     document = read_document(content, Report, document_id=document_id)
     if isinstance(content, dict):
         content = encode(content, "", document_id=document.document_id)
-    raw = msgspec.json.decode(content, type=_RawReport)
+    raw = _RAW_REPORT.decode(content)
     return ReadReport(
         document_id=document.document_id,
         report=document.result,
