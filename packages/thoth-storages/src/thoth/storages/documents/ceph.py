@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from thoth.storages.documents.bulk import in_order
 from thoth.storages.documents.encoding import (
     MAX_DOCUMENT_BYTES,
+    as_bytes,
     blob2dict,
-    check_size,
     dict2blob,
     digest_of,
     verify,
@@ -129,8 +129,7 @@ class CephStore:
     def store_blob(self, blob: bytes | str, key: str, *, overwrite: bool = False) -> str:
         """Store bytes, or a text in UTF-8, as `store_document()` does; return the key."""
         backend, full = self._connection(), self._full(key)
-        content = blob.encode() if isinstance(blob, str) else bytes(blob)
-        check_size("blob", len(content))
+        content = as_bytes(blob)
         digest = digest_of(content)
         if overwrite:
             backend.put(full, content, digest, create=False)
@@ -178,16 +177,19 @@ class CephStore:
         verify(digest_of(found.blob), found.digest, store=backend.where, key=full)
         return found.blob
 
-    def retrieve_blobs(self, keys: Iterable[str]) -> Iterator[tuple[str, bytes | StoragesError]]:
+    def retrieve_blobs(
+        self, keys: Iterable[str], *, check: Callable[[str], str] = check_key
+    ) -> Iterator[tuple[str, bytes | StoragesError]]:
         """Yield each key with its bytes, or with the error that it has; many are read at once.
 
         In the order of `keys`. So one bad object does not stop the others; a store that went away
-        does: its `StoreUnreachableError` is raised.
+        does: its `StoreUnreachableError` is raised. `check` returns a key or raises what is wrong
+        with it.
         """
 
         def retrieve(key: str) -> tuple[str, bytes | StoragesError]:
             try:
-                return key, self.retrieve_blob(key)
+                return key, self.retrieve_blob(check(key))
             except StoreUnreachableError:
                 raise
             except StoragesError as error:

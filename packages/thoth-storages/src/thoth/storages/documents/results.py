@@ -97,7 +97,7 @@ class ResultStorageBase(DeploymentStore):
     @classmethod
     def get_document_id(cls, document: Mapping[str, Any]) -> str:
         """Return the id that stands in a document; `InvalidRecordError` where none does."""
-        metadata = document.get("metadata")
+        metadata = document.get("metadata") if isinstance(document, dict) else None
         document_id = metadata.get("document_id") if isinstance(metadata, dict) else None
         if document_id is None:
             raise InvalidRecordError("metadata.document_id", document_id, "is missing")
@@ -210,7 +210,7 @@ class ResultStorageBase(DeploymentStore):
         self, document_ids: Iterable[str]
     ) -> Iterator[tuple[str, bytes | StoragesError]]:
         """Yield ids with results as bytes, or errors, as `CephStore.retrieve_blobs()` does."""
-        return self.ceph.retrieve_blobs(map(self._checked, document_ids))
+        return self.ceph.retrieve_blobs(document_ids, check=self._checked)
 
     def iterate_results(
         self,

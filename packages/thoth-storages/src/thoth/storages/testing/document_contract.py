@@ -124,10 +124,14 @@ class DocumentStoreContract(ObjectStoreContract):
         assert len(skipped) == len(wrong)
         with raises(InvalidArgumentError):
             store.store_document({"metadata": {"document_id": wrong[0]}, "result": {}})
+        found = dict(store.retrieve_blobs([*wrong, f"{good}.request", good]))
+        assert isinstance(found.pop(good), bytes)
+        assert [type(error) for error in found.values()] == [InvalidArgumentError] * 4
 
     def test_a_result_without_an_id_is_refused(self) -> None:
         store = self.deployed(AdvisersResultsStore)
-        for document in ({}, {"metadata": None}, {"metadata": {"document_id": None}}):
+        documents: Any = ({}, {"metadata": None}, {"metadata": {"document_id": None}}, None, [])
+        for document in documents:
             with raises(InvalidRecordError):
                 store.store_document(document)
 
@@ -221,7 +225,11 @@ class DocumentStoreContract(ObjectStoreContract):
             cache.retrieve_document_record("garbage")
         assert cache.delete_expired() == 2
         assert list(cache.ceph.get_document_listing()) == ["kept"]
-        for seconds in (0, -1, float("nan"), float("inf")):
+        records: Any = ([], None, "x")
+        for record in records:
+            with raises(InvalidRecordError):
+                cache.store_document_record("x", record)
+        for seconds in (0, -1, float("nan"), float("inf"), "1"):
             with raises(InvalidArgumentError):
                 cache.store_document_record("x", {}, time_to_live=seconds)
         cache.delete_document_record("kept")

@@ -154,9 +154,14 @@ class ObjectStoreContract(ABC):
     def test_what_is_no_json_is_not_stored(self) -> None:
         loop: dict[str, Any] = {}
         loop["loop"] = loop
-        for document in ({"a": object()}, {"a": float("nan")}, {"a": "\ud800"}, loop):
+        documents: Any = ({"a": object()}, {"a": float("nan")}, {"a": "\ud800"}, loop, [], None)
+        for document in documents:
             with raises(InvalidRecordError):
                 self.store.store_document(document, "x")
+        blobs: Any = ("\ud800", None, 5, [1])
+        for blob in blobs:
+            with raises(InvalidRecordError):
+                self.store.store_blob(blob, "x")
         assert not self.store.document_exists("x")
 
     def test_keys_that_could_lead_elsewhere_are_refused(self) -> None:
@@ -222,8 +227,12 @@ class ObjectStoreContract(ABC):
                 self.store.store_file(source, "large")
             self.store.store_file(source, "large", overwrite=True)
             assert self.store.retrieve_blob("large") == b"other"
-            with raises(InvalidArgumentError):
-                self.store.store_file(Path(folder) / "missing", "missing")
+            for path in (Path(folder) / "missing", Path(folder), Path("/dev/zero"), "a\0b"):
+                with raises(InvalidArgumentError):
+                    self.store.store_file(path, "missing")
+            for path in (Path(folder), Path(folder) / "no" / "x", "", "a\0b"):
+                with raises(InvalidArgumentError):
+                    self.store.retrieve_file("large", path)
         assert not self.store.document_exists("missing")
 
     def test_a_file_that_changed_while_it_was_read_is_not_stored(self) -> None:
