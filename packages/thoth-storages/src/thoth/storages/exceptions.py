@@ -329,7 +329,10 @@ class DocumentStoreError(StoragesError):
 class StoreUnreachableError(DocumentStoreError):
     """The store gave no answer, or said that it cannot answer now; the next call tries anew."""
 
-    remedy = "See that it runs and that THOTH_S3_ENDPOINT_URL names it, then try again."
+    remedy = (
+        "See that it runs and that THOTH_S3_ENDPOINT_URL, or THOTH_DATA_DIR for a local folder, "
+        "names it, then try again."
+    )
 
 
 class StoreRefusedError(DocumentStoreError):
