@@ -34,9 +34,19 @@ def deployment_prefix(
     settings: StoragesSettings, deployment_name: str | None, prefix: str | None
 ) -> str:
     """Return what the keys of a deployment begin with: bucket prefix and deployment name."""
-    beginning = settings.bucket_prefix if prefix is None else prefix
+    beginning = (settings.bucket_prefix if prefix is None else prefix).strip("/")
     name = deployment_name or settings.deployment_name
-    return check_key("/".join(filter(None, (beginning.strip("/"), name))))
+    if beginning:
+        _check_part("prefix or THOTH_CEPH_BUCKET_PREFIX", beginning)
+    _check_part("deployment_name or THOTH_DEPLOYMENT_NAME", name)
+    return "/".join(filter(None, (beginning, name)))
+
+
+def _check_part(argument: str, part: str) -> None:
+    try:
+        check_key(part)
+    except InvalidArgumentError as error:
+        raise InvalidArgumentError(argument, part, error.problem) from None
 
 
 class DeploymentStore:
