@@ -264,6 +264,28 @@ def test_a_listing_is_sorted_as_keys_are(store: CephStore) -> None:
     assert list(store.get_document_listing()) == [*keys, "kept"]
 
 
+def test_a_folder_among_what_others_left_behind_does_no_harm(
+    store: CephStore, tmp_path: Path
+) -> None:
+    (tmp_path / INCOMING / "folder").mkdir()
+    os.utime(tmp_path / INCOMING / "folder", (0, 0))
+    store.connect()
+    assert store.retrieve_document("kept") == {"kept": True}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_a_folder_that_may_not_be_read_is_refused(store: CephStore, tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    os.seteuid(65_534)
+    try:
+        with pytest.raises(StoreRefusedError, match="THOTH_DATA_DIR"):
+            store.connect()
+        with pytest.raises(StoreRefusedError):
+            list(store.get_document_listing())
+    finally:
+        os.seteuid(0)
+
+
 @pytest.mark.parametrize("code", [errno.EROFS, errno.EACCES])
 def test_a_folder_that_may_only_be_read_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int

@@ -78,13 +78,15 @@ class LocalBackend(ObjectBackend):
                 self._remove_leftovers(time.time() - INCOMING_SECONDS)
             except OSError as error:
                 # Who may not write may read; a put says what is wrong.
-                if error.errno not in _REFUSED or not os.access(self._folder, os.R_OK | os.X_OK):
+                if error.errno not in _REFUSED:
                     raise
+                os.scandir(self._folder).close()
 
     def _remove_leftovers(self, before: float) -> None:
         for path in self._incoming.iterdir():
             with suppress(FileNotFoundError):
-                if path.stat().st_mtime < before:
+                status = path.lstat()
+                if status.st_mtime < before and not stat.S_ISDIR(status.st_mode):
                     path.unlink()
 
     def put(self, key: str, blob: bytes, digest: str, *, create: bool) -> None:
