@@ -16,13 +16,16 @@ if TYPE_CHECKING:
     from thoth.storages.graph.connections import Connection
     from thoth.storages.graph.database import GraphDatabase
 
-WHEN_RECORDED = frozenset({"recorded_at", "used_at", "document_due_at"})
+WHEN_RECORDED = frozenset({"recorded_at", "changed_at", "used_at", "document_due_at"})
 """Columns that tell when a row was written, and not what it says."""
 
 _KEYS = {
     "package": ("ecosystem", "name"),
     "package_index": ("ecosystem", "url"),
     "release": ("package_id", "version", "package_index_id"),
+    "solver_result": ("document_id",),
+    "inspection": ("document_id",),
+    "inspection_result": ("inspection_id", "number"),
 }
 """What identifies a row to those that refer to it, where that is not all of it."""
 
