@@ -64,8 +64,9 @@ class ValidationLoop:
     `metadata` makes the `metadata` of a document, but for its `document_id`, of the validation.
     Documents go to the store that the graph's settings name, or to `store`. `on_failed` is called
     with the id of each document that cannot be stored or synced, and why; by default that is
-    logged. Safe for many processes at once: a document is stored and synced once, whoever does it,
-    and whoever died.
+    logged. Many documents are stored at once, unless it is to be `in_turn`: in the caller's thread,
+    with no others that a process which is to end would wait for. Safe for many processes at once: a
+    document is stored and synced once, whoever does it, and whoever died.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class ValidationLoop:
         store: ValidationResultsStore | None = None,
         lease: timedelta = LEASE,
         on_failed: Callable[[str, StoragesError], None] | None = None,
+        in_turn: bool = False,
     ) -> None:
         self._graph = graph
         self._queue = graph.validation_documents
@@ -83,6 +85,7 @@ class ValidationLoop:
         self._store = store or ValidationResultsStore(settings=graph.settings)
         self._lease = lease
         self._on_failed = on_failed or _log_failed
+        self._in_turn = in_turn
 
     def store(self, *, at_most: int = BATCH, job_id: UUID | None = None) -> int:
         """Store and sync the documents of jobs that are due; return how many jobs these were.
@@ -118,7 +121,7 @@ class ValidationLoop:
         document_ids = self._queue.claim_removals(at_most=at_most, lease=self._lease)
         if document_ids:
             self._connect()
-            for _ in in_order(self._store.ceph.delete, document_ids):
+            for _ in in_order(self._store.ceph.delete, document_ids, in_turn=self._in_turn):
                 pass
             self._queue.settle_removals(document_ids)
         return len(document_ids)
@@ -136,7 +139,7 @@ class ValidationLoop:
         for validations in _portions(self._unstored(jobs, more)):
             outcomes = [
                 (facts, None if self._is_stored(facts, error) else error)
-                for facts, error in in_order(self._stored, validations)
+                for facts, error in in_order(self._stored, validations, in_turn=self._in_turn)
             ]
             refusals = [error for _, error in outcomes if isinstance(error, StoreRefusedError)]
             if len(refusals) == len(outcomes):
