@@ -92,34 +92,16 @@ def graph(_module_graph: GraphDatabase, empty_tables: Callable[[], None]) -> Gra
     return _module_graph
 
 
-# All that was recorded of releases, by natural keys: no row ids, no times of recording.
-RECORDED = """
-    WITH known AS (
-         SELECT release.id, package.ecosystem, package.name, release.version, package_index.url
-           FROM release JOIN package ON package.id = release.package_id
-           LEFT JOIN package_index ON package_index.id = release.package_index_id)
-    SELECT 'package', jsonb_build_array(ecosystem, name) FROM package
-    UNION ALL SELECT 'package_index', jsonb_build_array(ecosystem, url) FROM package_index
-    UNION ALL
-    SELECT 'requirement', to_jsonb(requirement) - 'id' - 'package_id' || to_jsonb(package) - 'id'
-      FROM requirement JOIN package ON package.id = requirement.package_id
-    UNION ALL
-    SELECT 'release', to_jsonb(release) - 'id' - 'package_id' - 'package_index_id' - 'recorded_at'
-                      || to_jsonb(known) - 'id'
-      FROM release JOIN known USING (id)
-    UNION ALL
-    SELECT 'dependency', to_jsonb(known) - 'id' || to_jsonb(requirement.digest::text)
-      FROM dependency JOIN known ON known.id = release_id
-      JOIN requirement ON requirement.id = requirement_id
-    UNION ALL
-    SELECT 'artifact', to_jsonb(artifact) - 'id' - 'release_id' - 'recorded_at'
-                       || to_jsonb(known) - 'id'
-      FROM artifact JOIN known ON known.id = release_id
-    UNION ALL
-    SELECT 'release_metadata', to_jsonb(release_metadata) - 'release_id' || to_jsonb(known) - 'id'
-      FROM release_metadata JOIN known ON known.id = release_id
-    ORDER BY 1, 2
-"""
+# What is recorded of releases becomes rows of these.
+OF_RELEASES = (
+    "artifact",
+    "dependency",
+    "package",
+    "package_index",
+    "release",
+    "release_metadata",
+    "requirement",
+)
 
 
 @pytest.fixture(scope="session")
@@ -127,8 +109,8 @@ def recorded() -> Callable[[GraphDatabase], list[tuple[str, object]]]:
     """Gives what a graph holds of releases: (table, row by natural keys), in one order."""
 
     def rows(graph: GraphDatabase) -> list[tuple[str, object]]:
-        with graph.migration_connection() as connection:
-            return connection.execute(RECORDED).fetchall()
+        found = natural_rows(graph, OF_RELEASES)
+        return [(table, row) for table, texts in found.items() for row in texts]
 
     return rows
 

@@ -36,7 +36,7 @@ from thoth.storages import (
 from thoth.storages.documents import bulk, encoding, ids, inspections, local, other_stores, s3
 from thoth.storages.documents.inspections import InspectionBuild, InspectionResults
 from thoth.storages.graph import hardware_records
-from thoth.storages.graph.queries import indicator_statements, indicators
+from thoth.storages.graph.queries import indicator_groups, indicators
 from thoth.storages.graph.queries.validation_documents import ValidationDocumentQueue
 from thoth.storages.sync import handlers, run, syncing, worker
 from thoth.storages.sync import metrics as syncing_metrics
@@ -142,7 +142,7 @@ def test_every_filter_grouping_and_limit_of_indicators_is_documented() -> None:
     asked = inspect.signature(GraphDatabase.get_pi_statistics_all).parameters
     assert set(asked) - {"self", "start_offset", "count"} <= named_in_the_reference(QUERIES)
     hardware = {*hardware_records.COLUMNS}
-    assert {f"`{name}`" for name in indicator_statements.GROUPINGS - hardware} <= {
+    assert {f"`{name}`" for name in indicator_groups.GROUPINGS - hardware} <= {
         match[0] for match in re.finditer(r"`\w+`", text)
     }
     assert f"at most {indicators.MAX_CONDITIONS} parameters" in text

@@ -60,7 +60,8 @@ class Site:
         )
 
     def client(self, **options: Any) -> httpx2.Client:
-        return httpx2.Client(base_url=self.url, trust_env=False, verify=False, **options)
+        given = {"timeout": 60.0, **options}
+        return httpx2.Client(base_url=self.url, trust_env=False, verify=False, **given)
 
 
 @pytest.fixture(scope="module")

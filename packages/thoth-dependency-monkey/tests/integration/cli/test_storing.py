@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import signal
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -15,6 +18,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from thoth.dependency_monkey.testing import IndexServer
+
+AWAY = {
+    "THOTH_S3_ENDPOINT_URL": "http://127.0.0.1:9",
+    "THOTH_CEPH_KEY_ID": "key-of-nobody",
+    "THOTH_CEPH_SECRET_KEY": "secret-of-nobody",
+    "THOTH_CEPH_BUCKET": "bucket",
+}
 
 
 @pytest.fixture
@@ -105,14 +115,8 @@ def test_a_store_that_is_away_changes_no_answer_and_gets_the_document_later(
     quiet: bool,
 ) -> None:
     server.add("kept-three", "1.0")
-    away = {
-        "THOTH_S3_ENDPOINT_URL": "http://127.0.0.1:9",
-        "THOTH_CEPH_KEY_ID": "key-of-nobody",
-        "THOTH_CEPH_SECRET_KEY": "secret-of-nobody",
-        "THOTH_CEPH_BUCKET": "bucket",
-    }
     arguments = ["kept-three", "--output-format", "requirements", *(["--quiet"] if quiet else [])]
-    outcome = program.call(*arguments, variables={**variables, **away})
+    outcome = program.call(*arguments, variables={**variables, **AWAY})
     assert outcome.code == 0
     assert "kept-three==1.0" in outcome.stdout
     assert ("warning: a document waits to be stored: " in outcome.stderr) != quiet
@@ -120,6 +124,74 @@ def test_a_store_that_is_away_changes_no_answer_and_gets_the_document_later(
 
     assert program.call(*arguments, variables=variables).code == 0
     assert store.get_document_count() == 2
+
+
+LISTING = b"""<?xml version="1.0" encoding="UTF-8"?>
+<ListBucketResult><Name>bucket</Name><KeyCount>0</KeyCount><IsTruncated>false</IsTruncated>
+</ListBucketResult>"""
+
+
+class Hanging(NamedTuple):
+    """A store, by variables, that answers but takes documents without an end, once it is asked."""
+
+    variables: dict[str, str]
+    is_asked: threading.Event
+
+
+@pytest.fixture
+def hanging(graph: GraphDatabase) -> Iterator[Hanging]:
+    is_asked, is_over = threading.Event(), threading.Event()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(LISTING)))
+            self.end_headers()
+            self.wfile.write(LISTING)
+
+        def do_PUT(self) -> None:
+            is_asked.set()
+            is_over.wait()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        named = {**AWAY, "THOTH_S3_ENDPOINT_URL": f"http://127.0.0.1:{server.server_port}"}
+        yield Hanging(named, is_asked)
+        is_over.set()
+        server.shutdown()
+        thread.join()
+    forget_what_waits(graph)
+
+
+@pytest.mark.slow
+def test_a_store_that_does_not_come_to_an_end_is_not_waited_for(
+    program: Any, variables: dict[str, str], hanging: Hanging, server: IndexServer
+) -> None:
+    server.add("kept-six", "1.0")
+    outcome = program.run("kept-six", variables={**variables, **hanging.variables})
+    assert outcome.code == 0
+    assert outcome.stderr == (
+        "warning: the document of this validation was not stored within 5 s\n"
+    )
+
+
+def test_who_stops_the_command_while_it_stores_has_the_answer(
+    program: Any, variables: dict[str, str], hanging: Hanging, server: IndexServer
+) -> None:
+    server.add("kept-seven", "1.0")
+    started = program.start("kept-seven>2", variables={**variables, **hanging.variables})
+    assert started.stdout.readline().startswith("✗ does not resolve".encode())
+    assert hanging.is_asked.wait(60)
+    started.send_signal(signal.SIGINT)
+    _, errors = started.communicate(timeout=60)
+    assert started.returncode == 1
+    assert errors.decode() == (
+        "warning: interrupted while the document of this validation was being stored\n"
+    )
 
 
 def test_a_document_that_the_store_refuses_is_a_warning(
@@ -132,6 +204,11 @@ def test_a_document_that_the_store_refuses_is_a_warning(
     assert outcome.code == 0
     assert "warning: a document waits to be stored: " in outcome.stderr
     assert graph.validation_documents.count_waiting()["store"] == 1
+    forget_what_waits(graph)
+
+
+def forget_what_waits(graph: GraphDatabase) -> None:
+    """Leave no document to be stored by the next test, somewhere else."""
     with graph.migration_connection() as connection:
         connection.execute("UPDATE validation_job SET document_due_at = NULL")
 

@@ -59,9 +59,8 @@ def test_a_job_whose_worker_was_killed_is_answered_once_by_another(
         process.kill()
     assert current(graph, record).phase == "running"
     with workers.process(settings, 0.1) as second:
-        took = eventually(is_finished(graph, record, other))
+        eventually(is_finished(graph, record, other))
         lines = [second.line() for _ in range(4)]
-    assert took < 8
     assert sorted(lines) == sorted(
         [word, str(each.job_id), "2"] for word in ("start", "end") for each in (record, other)
     )

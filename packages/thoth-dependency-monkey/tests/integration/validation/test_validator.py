@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -17,11 +18,15 @@ import pytest
 from thoth.dependency_monkey.testing import Fault, IndexServer
 from thoth.dependency_monkey.validation.document import decode_document
 from thoth.dependency_monkey.validation.exchange import MEDIA_TYPE, IndexList, encode_fact
+from thoth.dependency_monkey.validation.question import Question
+from thoth.storages import GraphDatabase, sync_documents
 from thoth.storages.testing.forking import ForkedProgram
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from thoth.storages import StoragesSettings
 
 TARGET = "cp312-manylinux_2_28_x86_64"
 ECOSYSTEM = {"ECOSYSTEM": "pypi", "TARGETS": f'["{TARGET}"]'}
@@ -101,6 +106,39 @@ class TestContract:
         assert metadata["python"]["major"] == 3
         assert document["result"]["phase"] == "succeeded"
         assert decode_document(done.stdout.encode()).result.valid is True
+
+    @pytest.mark.parametrize(
+        ("stack", "code", "expected"),
+        [
+            ("boto3\nsix>=1 # \N{SNOWMAN}", 0, ("succeeded", True, "resolved")),
+            ("picky", 0, ("succeeded", False, "version_not_found")),
+            ("built", 3, ("failed", None, "metadata_unavailable")),
+        ],
+    )
+    def test_its_document_can_be_synced(
+        self,
+        index: IndexServer,
+        tmp_path: Path,
+        migrated_settings: StoragesSettings,
+        stack: str,
+        code: int,
+        expected: tuple[object, ...],
+    ) -> None:
+        path = tmp_path / "validation-by-hand.json"
+        done = run(stack, INDEX_URL=index.url, RESULT_PATH=str(path))
+        shown = answer(subprocess.CompletedProcess([], done.returncode, path.read_text()), code)
+        with GraphDatabase(migrated_settings) as graph:
+            counts = sync_documents([str(path)], graph=graph, is_local=True)
+            assert counts == {"validation": (1, 1, 0, 0)}
+            record = graph.validations.get(UUID(shown["id"]))
+            assert record is not None
+            assert (record.phase, record.valid, record.reason) == expected
+            assert record.stack_specification == shown["stack_specification"]
+            assert Question.decode(record.request).stack_specification == stack
+            assert record.result_digest is not None
+            kept = graph.validations.result(record.result_digest)
+        assert kept is not None
+        assert json.loads(kept) == shown
 
     @pytest.mark.parametrize("stack", ["boto3\nsix", "boto3\\nsix", "boto3\r\nsix"])
     def test_new_lines_may_be_real_or_escaped(self, index: IndexServer, stack: str) -> None:

@@ -6,11 +6,18 @@ start quickly, reads it without the rest of the distribution.
 
 from __future__ import annotations
 
+import reprlib
 from pathlib import Path
 
 
 class StoragesError(Exception):
     """Base class of all errors of this distribution."""
+
+
+def _shown(value: object) -> str:
+    """Show the beginning of a value in ASCII, however large or deep it is."""
+    shown = repr(value[:100]) if isinstance(value, str) else reprlib.repr(value)
+    return shown.encode("ascii", "backslashreplace").decode()[:100]
 
 
 # --- the embedded server -------------------------------------------------------------------------
@@ -171,7 +178,7 @@ class InvalidRecordError(StoragesError, ValueError):
 
     def __str__(self) -> str:
         """Name the field, what is wrong and the value, shortened."""
-        return f"{self.field} {self.problem}: {ascii(self.value)[:100]}. Nothing was written."
+        return f"{self.field} {self.problem}: {_shown(self.value)}. Nothing was written."
 
 
 class InvalidDocumentError(StoragesError, ValueError):
@@ -208,7 +215,7 @@ class InvalidArgumentError(StoragesError, ValueError):
 
     def __str__(self) -> str:
         """Name the argument, what is wrong and the value, shortened."""
-        return f"{self.argument} {self.problem}, not {ascii(self.value)[:100]}."
+        return f"{self.argument} {self.problem}, not {_shown(self.value)}."
 
 
 class AnswerTooLargeError(StoragesError):
@@ -322,7 +329,10 @@ class DocumentStoreError(StoragesError):
 class StoreUnreachableError(DocumentStoreError):
     """The store gave no answer, or said that it cannot answer now; the next call tries anew."""
 
-    remedy = "See that it runs and that THOTH_S3_ENDPOINT_URL names it, then try again."
+    remedy = (
+        "See that it runs and that THOTH_S3_ENDPOINT_URL, or THOTH_DATA_DIR for a local folder, "
+        "names it, then try again."
+    )
 
 
 class StoreRefusedError(DocumentStoreError):

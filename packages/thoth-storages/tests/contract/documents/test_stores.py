@@ -49,6 +49,19 @@ class TestSeaweedFS(DocumentStoreContract):
         return S3Backend(self.server)
 
 
+@pytest.mark.slow
+class TestGatewayWithHabitsOfCeph(DocumentStoreContract):
+    server: ObjectStoreServer
+
+    @pytest.fixture(autouse=True, scope="class")
+    @classmethod
+    def _server(cls, ceph_like: ObjectStoreServer) -> None:
+        cls.server = ceph_like
+
+    def make_backend(self) -> S3Backend:
+        return S3Backend(self.server)
+
+
 @pytest.mark.skipif(
     s3_server_from_environment() is None, reason="THOTH_TEST_S3_ENDPOINT_URL names no server"
 )

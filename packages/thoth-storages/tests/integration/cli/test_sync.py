@@ -148,8 +148,12 @@ def test_what_advisers_checks_and_reverse_solvers_report_is_synced_from_a_local_
         ("solver-1", "--kind", "solver"),
         ("solver-1", "--watch"),
         ("--jobs", "0"),
+        ("--jobs", "1000"),
         ("--since", "yesterday"),
+        ("--since", "9999-12-31T23:59:59-14:00"),
         ("--interval", "-1"),
+        ("--interval", "nan"),
+        ("--kind", "solvers"),
     ],
 )
 def test_what_does_not_go_together_is_a_usage_error(
@@ -172,18 +176,73 @@ def test_watching_goes_on_until_it_is_interrupted(
         for number in range(2):
             made = document(number)
             store.store_document(made)
-            deadline = time.monotonic() + 60
-            while not graph.solver_document_id_exists(made["metadata"]["document_id"]):
-                graph.cache_clear()
-                assert watching.poll() is None
-                assert time.monotonic() < deadline
-                time.sleep(0.02)
+            wait_for(watching, graph, made)
         watching.send_signal(signal.SIGINT)
         _, errors = watching.communicate(timeout=60)
     finally:
         watching.kill()
     assert watching.returncode == 130
     assert errors.split() == ["interrupted"]
+
+
+@pytest.mark.parametrize(
+    ("since", "expected"),
+    [
+        ("2021-01-01T00:01:37", 1),
+        ("2021-01-01T00:01:37Z", 1),
+        ("2021-01-01 01:01:37+01:00", 1),
+        ("2020-12-31T23:01:37-01:00", 1),
+        ("2021-01-01T00:01:37-00:01", 0),
+        ("2021-01-01", 2),
+        ("2999-01-01", 0),
+    ],
+)
+def test_a_date_may_have_a_time_and_a_zone(
+    env: dict[str, str], store: SolverResultsStore, since: str, expected: int
+) -> None:
+    store.store_documents([document(0), document(1)])
+    done = run("--kind", "solver", "--since", since, env=env)
+    assert counts(done)["solver"][0] == expected
+
+
+def test_watching_outlives_a_store_that_goes_away(
+    env: dict[str, str], store: SolverResultsStore, graph: GraphDatabase, tmp_path: Path
+) -> None:
+    made = [document(number) for number in range(2)]
+    store.store_document(made[0])
+    watching = subprocess.Popen(
+        [*COMMAND, "--watch", "--interval", "0.05", "--kind", "solver"],
+        env=env,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert watching.stderr is not None
+    try:
+        wait_for(watching, graph, made[0])
+        folder, away = tmp_path / "documents", tmp_path / "away"
+        folder.rename(away)
+        folder.touch()
+        assert watching.stderr.readline().startswith("error: ")
+        folder.unlink()
+        away.rename(folder)
+        store.store_document(made[1])
+        wait_for(watching, graph, made[1])
+        watching.send_signal(signal.SIGINT)
+        _, errors = watching.communicate(timeout=60)
+    finally:
+        watching.kill()
+    assert watching.returncode == 130
+    assert errors.splitlines()[-1] == "interrupted"
+
+
+def wait_for(watching: subprocess.Popen[str], graph: GraphDatabase, made: dict[str, Any]) -> None:
+    deadline = time.monotonic() + 60
+    while not graph.solver_document_id_exists(made["metadata"]["document_id"]):
+        graph.cache_clear()
+        assert watching.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def test_a_graph_without_tables_says_what_to_do(env: dict[str, str]) -> None:

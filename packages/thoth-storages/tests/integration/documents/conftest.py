@@ -27,7 +27,10 @@ def seaweedfs() -> Iterator[ObjectStoreServer]:
 
 
 class ScriptedServer(ThreadingHTTPServer):
-    """Answers each request with what `answer(method, path, headers)` returns: status and body."""
+    """Answers each request with what `answer(method, path)` returns: status and body.
+
+    Unless `spoil(handler)` has answered it in its own way.
+    """
 
     daemon_threads = True
 
@@ -36,6 +39,7 @@ class ScriptedServer(ThreadingHTTPServer):
         self.requests: list[tuple[str, str]] = []
         self.headers: list[dict[str, str]] = []
         self.answer: Callable[[str, str], tuple[int, str]] = lambda method, path: (200, "")
+        self.spoil: Callable[[BaseHTTPRequestHandler], bool] = lambda handler: False
 
     @property
     def settings(self) -> ObjectStoreServer:
@@ -56,6 +60,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.rfile.read(int(self.headers.get("content-length") or 0))
         server.requests.append((self.command, self.path))
         server.headers.append({name.lower(): value for name, value in self.headers.items()})
+        if server.spoil(self):
+            return
         status, text = server.answer(self.command, self.path)
         body = text.encode()
         self.send_response(status)

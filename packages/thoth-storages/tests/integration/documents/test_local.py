@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
+import socket
 import subprocess
 import sys
 import textwrap
@@ -15,6 +17,7 @@ import pytest
 from thoth.storages import (
     CephStore,
     CorruptDocumentError,
+    DocumentExistsError,
     DocumentStoreError,
     DocumentTooLargeError,
     NotFoundError,
@@ -26,7 +29,10 @@ from thoth.storages import (
 from thoth.storages.documents.local import INCOMING, LocalBackend
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+    from thoth.storages.documents.backend import ObjectFacts
 
 STEPS = ("open", "write", "setxattr", "fsync", "link", "replace", "close")
 
@@ -220,6 +226,126 @@ def test_links_and_pipes_are_not_followed(store: CephStore, tmp_path: Path) -> N
             store.retrieve_document(key)
     skipped: list[Any] = []
     assert [key for key, _ in store.iterate_results(on_skipped=skipped.append)] == ["kept"]
+
+
+def test_what_is_no_file_does_not_stop_the_others(tmp_path: Path) -> None:
+    store = CephStore("solver", backend=LocalBackend(tmp_path))
+    store.connect()
+    store.store_document({}, "kept")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "solver" / "a-socket"))
+        with pytest.raises(NotFoundError):
+            store.retrieve_document("a-socket")
+        assert [key for key, _ in store.iterate_results()] == ["kept"]
+
+
+def test_folders_are_not_followed_deeper_than_keys_can_be(store: CephStore, tmp_path: Path) -> None:
+    deep = tmp_path / "solver" / "a"
+    deep.mkdir()
+    inside = os.open(deep, os.O_RDONLY)
+    for _ in range(100):
+        os.mkdir("a", dir_fd=inside)
+        inside, outside = os.open("a", os.O_RDONLY, dir_fd=inside), inside
+        os.close(outside)
+    os.close(inside)
+    skipped: list[Any] = []
+    assert list(store.get_document_listing(on_skipped=skipped.append)) == ["kept"]
+    assert [error.key for error in skipped] == ["solver/" + "a/" * 16]
+    longest = "/".join("b" * 15)
+    store.store_blob(b"", longest)
+    listed = list(store.get_document_listing(on_skipped=skipped.append))
+    assert listed == [longest, "kept"]
+
+
+def test_a_listing_is_sorted_as_keys_are(store: CephStore) -> None:
+    keys = sorted(["a/x", "a-b", "a.b/c", "a/b/c", "a+", "a0", "a/b-c"])
+    for key in keys:
+        store.store_blob(b"", key)
+    assert list(store.get_document_listing()) == [*keys, "kept"]
+
+
+def test_a_folder_among_what_others_left_behind_does_no_harm(
+    store: CephStore, tmp_path: Path
+) -> None:
+    (tmp_path / INCOMING / "folder").mkdir()
+    os.utime(tmp_path / INCOMING / "folder", (0, 0))
+    store.connect()
+    assert store.retrieve_document("kept") == {"kept": True}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_a_folder_that_may_not_be_read_is_refused(store: CephStore, tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    os.seteuid(65_534)
+    try:
+        with pytest.raises(StoreRefusedError, match="THOTH_DATA_DIR"):
+            store.connect()
+        with pytest.raises(StoreRefusedError):
+            list(store.get_document_listing())
+    finally:
+        os.seteuid(0)
+
+
+@pytest.mark.parametrize("code", [errno.EROFS, errno.EACCES])
+def test_a_folder_that_may_only_be_read_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    (tmp_path / "solver").mkdir()
+    (tmp_path / "solver" / "x").write_text("{}")
+
+    def refused(*_: Any, **__: Any) -> None:
+        raise OSError(code, os.strerror(code))
+
+    for name in ("mkdir", "unlink", "link", "replace"):
+        monkeypatch.setattr(os, name, refused)
+    store = CephStore("solver", backend=LocalBackend(tmp_path))
+    store.connect()
+    assert list(store.iterate_results()) == [("x", {})]
+    for overwrite in (False, True):
+        with pytest.raises(StoreRefusedError):
+            store.store_document({"a": 1}, "x", overwrite=overwrite)
+
+
+def test_a_file_that_is_replaced_while_it_is_read_is_not_called_corrupt(tmp_path: Path) -> None:
+    replaced = []
+
+    class Replaced(LocalBackend):
+        def stream(self, key: str) -> tuple[ObjectFacts, Iterator[bytes]]:
+            found = super().stream(key)
+            if not replaced:
+                replaced.append(key)
+                self.put(key, b"new", hashlib.sha256(b"new").hexdigest(), create=False)
+            return found
+
+    store = CephStore("solver", backend=Replaced(tmp_path / "documents"))
+    store.connect()
+    store.store_blob(b"a longer one", "x")
+    store.retrieve_file("x", tmp_path / "target")
+    assert (tmp_path / "target").read_bytes() == b"new"
+    assert replaced
+
+
+def test_a_large_file_of_somebody_else_is_compared_without_being_held_in_memory(
+    store: CephStore, tmp_path: Path
+) -> None:
+    for path in (tmp_path / "source", tmp_path / "solver" / "large"):
+        path.touch()
+        os.truncate(path, 2**28 + 1)
+    store.store_file(tmp_path / "source", "large")
+    (tmp_path / "source").write_bytes(b"other")
+    with pytest.raises(DocumentExistsError):
+        store.store_file(tmp_path / "source", "large")
+
+
+def test_the_folder_goes_away_in_the_middle_of_a_listing(store: CephStore, tmp_path: Path) -> None:
+    store.store_blob(b"", "a/b")
+    store.store_blob(b"", "c/d")
+    listing = store.get_document_listing()
+    assert next(listing) == "a/b"
+    gone = tmp_path.rename(tmp_path.with_name(f"{tmp_path.name}-gone"))
+    with pytest.raises(StoreUnreachableError):
+        list(listing)
+    gone.rename(tmp_path)
 
 
 def test_the_folder_goes_away(store: CephStore, tmp_path: Path) -> None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import logging
+import pickle
 import secrets
 import traceback
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, quote, urlsplit
-from xml.sax.saxutils import escape
 
 import msgspec
 import obstore
@@ -24,7 +23,6 @@ from thoth.storages import (
     StoreFullError,
     StoreRefusedError,
     StoreUnreachableError,
-    UnexpectedKeyError,
 )
 from thoth.storages.documents.s3 import S3Backend
 
@@ -40,18 +38,11 @@ def opened(server: ObjectStoreServer, prefix: str = "") -> CephStore:
     return store
 
 
+EMPTY = "<ListBucketResult></ListBucketResult>"
+
+
 def refusal(code: str, message: str = "No.") -> str:
     return f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>{message}</Message></Error>"
-
-
-def listing(keys: list[str], token: str = "") -> str:
-    contents = "".join(
-        f"<Contents><Key>{key}</Key><LastModified>2020-01-01T00:00:00.000Z</LastModified>"
-        f"<Size>1</Size><ETag>x</ETag></Contents>"
-        for key in keys
-    )
-    more = f"<NextContinuationToken>{token}</NextContinuationToken>" if token else ""
-    return f"<ListBucketResult><Name>b</Name>{more}{contents}</ListBucketResult>"
 
 
 # --- what a server may say -----------------------------------------------------------------------
@@ -65,17 +56,23 @@ def listing(keys: list[str], token: str = "") -> str:
         (403, "AccessDenied", StoreRefusedError),
         (400, "InvalidRequest", StoreRefusedError),
         (404, "NoSuchBucket", BucketNotFoundError),
+        (403, "ExpiredToken", StoreRefusedError),
+        (403, "RequestTimeTooSkewed", StoreRefusedError),
         (403, "QuotaExceeded", StoreFullError),
         (507, "InsufficientStorage", StoreFullError),
         (503, "SlowDown", StoreUnreachableError),
         (500, "InternalError", StoreUnreachableError),
+        (501, "NotImplemented", StoreRefusedError),
+        (409, "ConditionalRequestConflict", StoreUnreachableError),
+        (409, "OperationAborted", StoreUnreachableError),
+        (409, "BucketNotEmpty", StoreRefusedError),
     ],
 )
 def test_refusals_are_typed(
     scripted: Any, status: int, code: str, kind: type, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    scripted.answer = lambda method, path: (200, listing([]))
+    scripted.answer = lambda method, path: (200, EMPTY)
     store = opened(scripted.settings)
     echo = f"{scripted.settings.secret_key} of {scripted.settings.key_id}"
     scripted.answer = lambda method, path: (status, refusal(code, echo))
@@ -94,6 +91,82 @@ def test_refusals_are_typed(
             assert secret not in shown
         assert store.prefix in shown
         assert caught.value.remedy in str(caught.value)
+
+
+@pytest.mark.parametrize("status", [409, 412])
+def test_only_a_key_to_be_created_is_taken(scripted: Any, status: int) -> None:
+    scripted.answer = lambda method, path: (200, EMPTY)
+    store = opened(scripted.settings)
+    scripted.answer = lambda method, path: (status, refusal("PreconditionFailed"))
+    asks: Any = (
+        lambda: store.store_blob(b"{}", "x", overwrite=True),
+        lambda: store.retrieve_blob("x"),
+        lambda: store.document_exists("x"),
+        lambda: store.delete("x"),
+        lambda: list(store.get_document_listing()),
+    )
+    for ask in asks:
+        with pytest.raises(StoreRefusedError):
+            ask()
+
+
+def test_a_missing_page_is_no_missing_document(scripted: Any) -> None:
+    scripted.answer = lambda method, path: (200, EMPTY)
+    store = opened(scripted.settings)
+    scripted.answer = lambda method, path: (404, "<html>Nothing here.</html>")
+    for overwrite in (True, False):
+        with pytest.raises(StoreRefusedError, match="404"):
+            store.store_blob(b"{}", "x", overwrite=overwrite)
+
+
+def test_a_document_is_not_missing_where_its_bucket_is(scripted: Any) -> None:
+    scripted.answer = lambda method, path: (200, EMPTY)
+    store = opened(scripted.settings)
+    scripted.answer = lambda method, path: (404, refusal("NoSuchBucket"))
+    for ask in (store.document_exists, store.retrieve_blob, store.delete):
+        with pytest.raises(BucketNotFoundError):
+            ask("x")
+
+
+def test_creating_is_tried_again_where_another_creation_was_under_way(scripted: Any) -> None:
+    scripted.answer = lambda method, path: (200, EMPTY)
+    store = opened(scripted.settings)
+    left = [(409, refusal("ConditionalRequestConflict"))] * 2
+    scripted.answer = lambda method, path: left.pop() if left else (200, "")
+    assert store.store_blob(b"{}", "x") == "x"
+    assert [method for method, _ in scripted.requests[-3:]] == ["PUT"] * 3
+
+
+def test_creating_is_tried_again_where_the_taken_key_was_deleted_meanwhile(scripted: Any) -> None:
+    scripted.answer = lambda method, path: (200, EMPTY)
+    store = opened(scripted.settings)
+    puts = [(412, refusal("PreconditionFailed"))]
+
+    def answer(method: str, path: str) -> tuple[int, str]:
+        if method == "PUT":
+            return puts.pop() if puts else (200, "")
+        return 404, refusal("NoSuchKey")
+
+    scripted.answer = answer
+    assert store.store_blob(b"{}", "x") == "x"
+    puts[:] = [(412, refusal("PreconditionFailed"))] * 100
+    with pytest.raises(StoreUnreachableError, match="deleted meanwhile"):
+        store.store_blob(b"{}", "x")
+
+
+def test_credentials_are_in_no_picture_of_a_store(scripted: Any) -> None:
+    scripted.answer = lambda method, path: (200, EMPTY)
+    store = opened(scripted.settings)
+    for shown in (
+        repr(store),
+        repr(store._backend),
+        repr(store._backend._store),
+        repr(vars(store)),
+    ):  # type: ignore[attr-defined]
+        assert scripted.settings.secret_key not in shown
+    with pytest.raises((TypeError, AttributeError)) as caught:
+        pickle.dumps(store)
+    assert scripted.settings.secret_key not in str(caught.value)
 
 
 def test_nothing_listens(scripted: Any) -> None:
@@ -118,7 +191,7 @@ def test_variables_of_amazons_tools_are_not_obeyed(
         "AWS_VIRTUAL_HOSTED_STYLE_REQUEST": "true",
     }.items():
         monkeypatch.setenv(name, value)
-    scripted.answer = lambda method, path: (200, listing([]))
+    scripted.answer = lambda method, path: (200, EMPTY)
     store = opened(scripted.settings)
     store.store_blob(b"{}", "x")
     assert scripted.requests[-1] == ("PUT", f"/bucket/{store.prefix}/x")
@@ -128,58 +201,6 @@ def test_variables_of_amazons_tools_are_not_obeyed(
     assert "x-amz-security-token" not in headers
     assert headers["if-none-match"] == "*"
     assert len(headers["x-amz-content-sha256"]) == 64
-
-
-# --- strange keys --------------------------------------------------------------------------------
-
-STRANGE = ("//b", "/../c", "/./d", "/a\x01b", "/..", "/a b", "/é", "/ <&>", "/x//", "/+%2f")
-
-
-def test_keys_that_the_library_refuses_do_not_hide_the_others(scripted: Any) -> None:
-    good = [f"solver-{number:08x}" for number in range(40)]
-    folder = "t/solver"
-    keys = sorted([*(f"{folder}/{name}" for name in good), *(folder + name for name in STRANGE)])
-
-    def answer(method: str, path: str) -> tuple[int, str]:
-        asked = {name: value[0] for name, value in parse_qs(urlsplit(path).query).items()}
-        later = [key for key in keys if key.startswith(asked["prefix"])]
-        after = asked.get("continuation-token") or asked.get("start-after") or ""
-        page = [key for key in later if key > after]
-        token = quote(page[9]) if len(page) > 10 else ""
-        names = page[:10]
-        if "encoding-type" in asked:
-            return 200, listing([quote(name, safe="/") for name in names], token)
-        return 200, listing([escape(name).replace("\x01", "&#1;") for name in names], token)
-
-    scripted.answer = answer
-    store = opened(scripted.settings, folder)
-    skipped: list[Any] = []
-    assert list(store.get_document_listing(on_skipped=skipped.append)) == good
-    assert all(isinstance(error, UnexpectedKeyError) for error in skipped)
-    assert sorted(error.key for error in skipped) == sorted(folder + name for name in STRANGE)
-    assert all(str(error).isascii() for error in skipped)
-
-
-@pytest.mark.parametrize(
-    ("status", "body"),
-    [
-        (200, ""),
-        (200, "<html>"),
-        (403, refusal("AccessDenied")),
-        (500, ""),
-        (404, refusal("NoSuchBucket")),
-    ],
-)
-def test_the_own_listing_fails_with_typed_errors_too(scripted: Any, status: int, body: str) -> None:
-    def answer(method: str, path: str) -> tuple[int, str]:
-        if "encoding-type" in path:
-            return status, body
-        return 200, listing([] if "check" in path else ["t/solver//x"])
-
-    scripted.answer = answer
-    store = opened(scripted.settings, "t/solver")
-    with pytest.raises(DocumentStoreError):
-        list(store.get_document_listing())
 
 
 # --- a real server -------------------------------------------------------------------------------
@@ -200,27 +221,6 @@ def test_no_bucket_is_made(seaweedfs: ObjectStoreServer) -> None:
     for _ in range(2):
         with pytest.raises(BucketNotFoundError, match="THOTH_CEPH_BUCKET"):
             opened(server)
-
-
-@pytest.mark.slow
-def test_a_listing_of_several_pages_is_whole(seaweedfs: ObjectStoreServer) -> None:
-    store = opened(seaweedfs)
-    documents: dict[str, dict[str, Any]] = {f"solver-{number:08x}": {} for number in range(1_100)}
-    store.store_documents(documents.items())
-    assert list(store.get_document_listing()) == list(documents)
-
-
-def test_the_server_goes_away_in_the_middle_of_a_listing(cut: Any) -> None:
-    cutter, server = cut
-    store = opened(server)
-    store.store_documents((f"solver-{number:08x}", {}) for number in range(1_100))
-    cutter.received_at_most = 200_000
-    with pytest.raises(StoreUnreachableError):
-        list(store.get_document_listing())
-    with pytest.raises(StoreUnreachableError):
-        list(store.iterate_results())
-    cutter.received_at_most = float("inf")
-    assert sum(1 for _ in store.get_document_listing()) == 1_100
 
 
 @pytest.mark.parametrize("size", [200_000, 30_000_000])

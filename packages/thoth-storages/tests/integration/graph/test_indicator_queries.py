@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from thoth.storages import GraphDatabase, InvalidArgumentError
-from thoth.storages.graph.queries import indicators
+from thoth.storages.graph.queries import indicator_groups, indicators
 from thoth.storages.testing import connection_variables
 from thoth.storages.testing.inspection_documents import (
     indicator_output,
@@ -299,7 +299,7 @@ def test_a_parameter_that_is_a_number_groups_with_its_spelling(graph: GraphDatab
 
 @pytest.mark.usefixtures("_measured")
 def test_every_grouping_is_possible(graph: GraphDatabase) -> None:
-    for grouping in indicators.statements.GROUPINGS:
+    for grouping in indicator_groups.GROUPINGS:
         entries = graph.get_pi_statistics_all(value="rate", group_by=[grouping])
         assert sum(entry["count"] for entry in entries) == 10
         assert len({json.dumps(entry[grouping]) for entry in entries}) == len(entries)

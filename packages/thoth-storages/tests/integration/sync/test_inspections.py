@@ -22,75 +22,25 @@ from thoth.storages.testing.inspection_documents import (
     inspection_document,
     inspection_document_id,
 )
+from thoth.storages.testing.rows import natural_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-CONTENTS = {
-    "dependency_monkey_run": """
-        SELECT document_id, count, skipped, seed, error, error_message, parameters,
-               encode(stack_requirements.digest, 'hex'), os_name, os_version, python_version
-          FROM dependency_monkey_run
-          LEFT JOIN stack_requirements ON stack_requirements.id = stack_requirements_id
-          LEFT JOIN software_environment ON software_environment.id = software_environment_id
-    """,
-    "dependency_monkey_response": """
-        SELECT dependency_monkey_run.document_id, number, inspection.document_id, score,
-               justification
-          FROM dependency_monkey_response
-          JOIN dependency_monkey_run ON dependency_monkey_run.id = dependency_monkey_run_id
-          LEFT JOIN inspection ON inspection.id = inspection_id
-    """,
-    "inspection": """
-        SELECT document_id, batch_size, identifier, base_image, build_requests_memory,
-               run_requests_cpu, specification, build.digest, run.digest, stack_lock.digest
-          FROM inspection
-          LEFT JOIN hardware_environment AS build ON build.id = build_hardware_environment_id
-          LEFT JOIN hardware_environment AS run ON run.id = run_hardware_environment_id
-          LEFT JOIN software_stack ON software_stack.id = software_stack_id
-          LEFT JOIN stack_lock ON stack_lock.id = software_stack.stack_lock_id
-    """,
-    "inspection_result": """
-        SELECT document_id, number, exit_code, started_at, finished_at, hostname, script_sha256,
-               usage, output, digest, os_name, os_version, python_version
-          FROM inspection_result
-          JOIN inspection ON inspection.id = inspection_id
-          LEFT JOIN hardware_environment ON hardware_environment.id = hardware_environment_id
-          LEFT JOIN software_environment ON software_environment.id = software_environment_id
-    """,
-    "pi_matmul": """
-        SELECT document_id, number, component, overall_score, dtype, device, reps, matrix_size,
-               rate, elapsed
-          FROM pi_matmul
-          JOIN inspection_result ON inspection_result.id = inspection_result_id
-          JOIN inspection ON inspection.id = inspection_id
-    """,
-    "stack_lock_release": """
-        SELECT stack_lock.digest, package.name, release.version, package_index.url
-          FROM stack_lock_release
-          JOIN stack_lock ON stack_lock.id = stack_lock_id
-          JOIN release ON release.id = release_id
-          JOIN package ON package.id = package_id
-          LEFT JOIN package_index ON package_index.id = package_index_id
-    """,
-    "software_stack": """
-        SELECT stack_requirements.digest, stack_lock.digest, software_stack_type, is_external,
-               os_name
-          FROM software_stack
-          LEFT JOIN stack_requirements ON stack_requirements.id = stack_requirements_id
-          LEFT JOIN stack_lock ON stack_lock.id = stack_lock_id
-          LEFT JOIN software_environment ON software_environment.id = software_environment_id
-    """,
-    "artifact": "SELECT sha256 FROM artifact",
-}
+TABLES = (
+    "dependency_monkey_run",
+    "dependency_monkey_response",
+    "inspection",
+    "inspection_result",
+    "pi_matmul",
+    "stack_lock_release",
+    "software_stack",
+    "artifact",
+)
 
 
 def contents(graph: GraphDatabase) -> dict[str, list[str]]:
-    with graph.migration_connection() as connection:
-        return {
-            name: sorted(map(repr, connection.execute(statement).fetchall()))
-            for name, statement in CONTENTS.items()
-        }
+    return natural_rows(graph, TABLES)
 
 
 def report(number: int = 0, **options: Any) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from thoth.storages import InvalidArgumentError, InvalidDocumentError, NotFoundE
 from thoth.storages.sync.solver import sync_several_solver_facts, sync_solver_facts
 from thoth.storages.sync.solver_documents import read_solver_document
 from thoth.storages.testing import solver_document, solver_documents
+from thoth.storages.testing.rows import natural_rows
 
 if TYPE_CHECKING:
     from thoth.storages import GraphDatabase
@@ -33,59 +34,22 @@ TABLES = (
     "unresolved",
     "release_change",
 )
-RELEASE = """
-    SELECT package.name, release.version, package_index.url AS index_url, release.id
-      FROM release JOIN package ON package.id = release.package_id
-      LEFT JOIN package_index ON package_index.id = release.package_index_id
-"""
-BY_NATURAL_KEYS = {
-    "package": "SELECT ecosystem, name FROM package",
-    "release": f"""
-        SELECT named.name, release.version, index_url, encode(version_key, 'hex'), is_missing,
-               yanked, requires_python, encode(dependencies_digest, 'hex')
-          FROM release JOIN ({RELEASE}) AS named ON named.id = release.id""",
-    "dependency": f"""
-        SELECT named.name, named.version, index_url, encode(requirement.digest, 'hex')
-          FROM dependency JOIN ({RELEASE}) AS named ON named.id = release_id
-          JOIN requirement ON requirement.id = requirement_id""",
-    "artifact": f"""
-        SELECT named.name, named.version, index_url, encode(sha256, 'hex')
-          FROM artifact JOIN ({RELEASE}) AS named ON named.id = release_id""",
-    "metadata": f"""
-        SELECT named.name, named.version, index_url, to_jsonb(release_metadata) - 'release_id'
-          FROM release_metadata JOIN ({RELEASE}) AS named ON named.id = release_id""",
-    "environment": "SELECT os_name, os_version, python_version, markers FROM software_environment",
-    "result": """
-        SELECT document_id, solver_name, solver_version, created_at, duration, unparsed, os_name,
-               os_version, python_version
-          FROM solver_result JOIN software_environment AS environment
-            ON environment.id = software_environment_id""",
-    "solved": f"""
-        SELECT document_id, named.name, named.version, index_url, error, unsolvable, unparseable,
-               error_type, details
-          FROM solved JOIN solver_result ON solver_result.id = solver_result_id
-          JOIN ({RELEASE}) AS named ON named.id = release_id""",
-    "unresolved": """
-        SELECT document_id, package.name, package_index.url, specifier
-          FROM unresolved JOIN solver_result ON solver_result.id = solver_result_id
-          JOIN package ON package.id = package_id
-          LEFT JOIN package_index ON package_index.id = package_index_id""",
-}
 
 
-def rows(graph: GraphDatabase, *, named: bool = False) -> dict[str, list[str]]:
-    """Return all rows of all tables, as texts; `named` by natural keys, without ids and times."""
-    statements = BY_NATURAL_KEYS if named else {table: f"SELECT * FROM {table}" for table in TABLES}
+def rows(graph: GraphDatabase) -> dict[str, list[str]]:
+    """Return all rows of all tables, as texts, sorted, with their ids and times."""
     with graph.migration_connection() as connection:
         return {
-            name: sorted(
-                text
-                for (text,) in connection.execute(
-                    f'SELECT (each.*)::text COLLATE "C" FROM ({statement}) AS each'
-                )
+            table: sorted(
+                text for (text,) in connection.execute(f"SELECT ({table}.*)::text FROM {table}")
             )
-            for name, statement in statements.items()
+            for table in TABLES
         }
+
+
+def named_rows(graph: GraphDatabase) -> dict[str, list[str]]:
+    """Return all rows by natural keys, without ids and times, but for how it came to them."""
+    return natural_rows(graph, [table for table in TABLES if table != "release_change"])
 
 
 def document(number: int = 0, **result: Any) -> dict[str, Any]:
@@ -127,9 +91,9 @@ def test_a_document_becomes_what_can_be_asked(graph: GraphDatabase) -> None:
     assert graph.solver_document_id_exists(content["metadata"]["document_id"])
     assert graph.get_solved_python_package_versions_all() == [("flask", "2.0", PYPI)]
     assert not graph.has_python_solver_error("flask", "2.0", PYPI, **ANYWHERE)
-    named = rows(graph, named=True)
+    named = named_rows(graph)
     assert len(named["unresolved"]) == 1
-    assert "~~~" in named["result"][0]
+    assert "~~~" in named["solver_result"][0]
 
 
 def test_a_document_is_synced_once_and_forced_to_the_same_rows(graph: GraphDatabase) -> None:
@@ -167,7 +131,7 @@ def test_the_order_of_syncing_makes_no_difference(graph: GraphDatabase) -> None:
     for _ in range(3):
         for content in documents:
             graph.sync_solver_result(content)
-        results.append(rows(graph, named=True))
+        results.append(named_rows(graph))
         with graph.migration_connection() as connection:
             connection.execute(f"TRUNCATE {', '.join(TABLES)} CASCADE")
         random.Random(7).shuffle(documents)
@@ -179,7 +143,7 @@ def test_many_may_sync_the_same_documents_at_once(graph: GraphDatabase) -> None:
     documents = list(solver_documents(24, dependencies=16))
     for content in documents:
         graph.sync_solver_result(content)
-    clean = rows(graph, named=True)
+    clean = named_rows(graph)
     with graph.migration_connection() as connection:
         connection.execute(f"TRUNCATE {', '.join(TABLES)} CASCADE")
     errors: list[BaseException] = []
@@ -199,7 +163,7 @@ def test_many_may_sync_the_same_documents_at_once(graph: GraphDatabase) -> None:
     for thread in threads:
         thread.join()
     assert errors == []
-    found = rows(graph, named=True)
+    found = named_rows(graph)
     assert {name for name in clean if found[name] != clean[name]} == set()
 
 
@@ -215,13 +179,8 @@ def sync_together(graph: GraphDatabase, documents: list[dict[str, Any]], *, forc
     return count
 
 
-def history(graph: GraphDatabase) -> list[Any]:
-    statement = f"""
-        SELECT named.name, named.version, kind, detail FROM release_change
-          JOIN ({RELEASE}) AS named ON named.id = release_id ORDER BY 1, 2, 3, 4
-    """
-    with graph.migration_connection() as connection:
-        return connection.execute(statement).fetchall()
+def history(graph: GraphDatabase) -> dict[str, list[str]]:
+    return natural_rows(graph, ["release_change"])
 
 
 @pytest.mark.parametrize("force", [False, True])
@@ -243,12 +202,12 @@ def test_together_leaves_the_same_rows_as_one_by_one(graph: GraphDatabase, force
     ]
     for content in documents:
         graph.sync_solver_result(content, force=force)
-    expected = rows(graph, named=True), history(graph)
+    expected = named_rows(graph), history(graph)
     with graph.migration_connection() as connection:
         connection.execute(f"TRUNCATE {', '.join(TABLES)} CASCADE")
     assert 1 < sync_together(graph, documents, force=force) < 9
-    assert (rows(graph, named=True), history(graph)) == expected
-    assert expected[1]
+    assert (named_rows(graph), history(graph)) == expected
+    assert expected[1]["release_change"]
 
 
 def test_those_that_are_synced_are_left_alone_among_others(graph: GraphDatabase) -> None:

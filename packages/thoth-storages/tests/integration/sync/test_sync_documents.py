@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import re
-import signal
-import subprocess
-import sys
-import textwrap
-import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -22,59 +15,38 @@ from thoth.storages import (
     CorruptDocumentError,
     DependencyMonkeyReportsStore,
     GraphDatabase,
-    Handler,
     InspectionsStore,
     InvalidArgumentError,
     InvalidDocumentError,
     NotFoundError,
     SolverResultsStore,
     SyncCounts,
-    SyncWorkerError,
     UnexpectedKeyError,
     sync_documents,
 )
-from thoth.storages.sync import handlers, run
-from thoth.storages.testing import (
-    connection_variables,
-    dependency_monkey_document,
-    empty_database,
-    inspection_document,
-    solver_document,
-)
+from thoth.storages.sync import run
+from thoth.storages.testing import dependency_monkey_document, inspection_document, solver_document
 from thoth.storages.testing.inspection_documents import (
     dependency_monkey_document_id,
     inspection_document_id,
 )
 
+from .solving import documents, ids_of, synced
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
+    from pathlib import Path
 
     from thoth.storages import StoragesSettings
-    from thoth.storages.graph.connections import ConnectionParameters
 
 NONE = SyncCounts(0, 0, 0, 0)
 FAR_AWAY = "solver-rhel-8-py38-990101000000-"
-HOW_TO = Path("docs", "how-to", "add-a-kind-of-document.md")
-
-
-def documents(count: int) -> list[dict[str, Any]]:
-    return [solver_document(number, dependencies=8) for number in range(count)]
-
-
-def ids_of(made: Iterable[dict[str, Any]]) -> list[str]:
-    return [document["metadata"]["document_id"] for document in made]
 
 
 def broken(number: int) -> dict[str, Any]:
     made = solver_document(number, dependencies=8)
     made["result"]["tree"][1]["package_name"] = 7
     return made
-
-
-def synced(graph: GraphDatabase) -> list[str]:
-    with graph.migration_connection() as connection:
-        statement = 'SELECT document_id COLLATE "C" FROM solver_result ORDER BY 1'
-        return [document_id for (document_id,) in connection.execute(statement)]
 
 
 def store_inspection(settings: StoragesSettings, number: int, results: Iterable[int]) -> str:
@@ -172,9 +144,10 @@ def test_with_graceful_it_is_counted_and_the_rest_goes_on(
     counts = sync_documents(graceful=True, graph=graph, settings=settings, jobs=jobs)
     assert counts["solver"] == (53, 52, 0, 1)
     assert "result.tree[1].package_name" in caplog.text
+    assert caplog.text.count(ids_of(made)[50]) == 1
     assert ids_of(made)[50] not in synced(graph)
     solvers.ceph.store_document(solver_document(50), ids_of(made)[50], overwrite=True)
-    mended = sync_documents(graceful=True, graph=graph, settings=settings, jobs=jobs)
+    mended = sync_documents(graceful=True, graph=graph, settings=settings)
     assert mended["solver"] == (53, 1, 52, 0)
 
 
@@ -371,313 +344,3 @@ def test_without_a_graph_one_is_opened(
     solvers.store_documents(documents(1))
     assert sync_documents(settings=settings)["solver"] == (1, 1, 0, 0)
     assert len(synced(graph)) == 1
-
-
-# --- handlers ------------------------------------------------------------------------------------
-
-
-def test_the_longest_prefix_with_a_dash_chooses_the_handler() -> None:
-    kinds = {"solver": 1, "solver-fedora": 2, "dependency": 3}
-    chosen = {
-        "solver-rhel-8-py38-1": "solver",
-        "solver-fedora-35-py310-1": "solver-fedora",
-        "solver-fedora": "solver",
-        "solver-fedoras-1": "solver",
-        "dependency-monkey-1": "dependency",
-        "solvers-1": None,
-        "solver": None,
-        "-solver-1": None,
-        "": None,
-    }
-    assert {text: handlers.kind_of(text, kinds) for text in chosen} == chosen
-
-
-@pytest.fixture
-def coverage(
-    graph: GraphDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterable[Callable[..., None]]:
-    """Follow the how-to: the module and its table; gives what registers the entry point."""
-    page = next((p / HOW_TO for p in Path(__file__).parents if (p / HOW_TO).exists()), None)
-    if page is None:
-        pytest.skip("not in a checkout: no docs")
-    blocks = dict(re.findall(r"^```(\w+)\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL))
-    place = tmp_path / "plugin"
-    place.mkdir()
-    (place / "coverage_documents.py").write_text(blocks["python"])
-    monkeypatch.syspath_prepend(str(place))
-    name, value = re.findall(r"^(\w+) = \"(.*)\"$", blocks["toml"], re.MULTILINE)[0]
-
-    def register() -> None:
-        info = place / "coverage_documents-1.0.dist-info"
-        info.mkdir()
-        (info / "METADATA").write_text("Name: coverage-documents\nVersion: 1.0\n")
-        entry = f"[{handlers.ENTRY_POINTS}]\n{name} = {value}\n"
-        (info / "entry_points.txt").write_text(entry)
-
-    with graph.migration_connection() as connection:
-        connection.execute(blocks["sql"])
-    yield register
-    with graph.migration_connection() as connection:
-        connection.execute("DROP TABLE coverage")
-    sys.modules.pop("coverage_documents", None)
-
-
-@pytest.mark.parametrize("jobs", [1, 2])
-def test_a_kind_is_added_as_the_how_to_says(
-    graph: GraphDatabase, settings: StoragesSettings, coverage: Callable[[], None], jobs: int
-) -> None:
-    coverage()
-    from coverage_documents import CoverageResultsStore  # type: ignore[import-not-found]
-
-    store = CoverageResultsStore(settings=settings)
-    store.connect()
-    envelope = solver_document(0)["metadata"]
-    for number, percent in enumerate((12.5, "many")):
-        document_id = f"coverage-21010100000{number}-{number:016x}"
-        store.store_document(
-            {
-                "metadata": {**envelope, "document_id": document_id},
-                "result": {"package_name": "six", "percent": percent},
-            }
-        )
-    for expected in ((2, 1, 0, 1), (2, 0, 1, 1)):
-        counts = sync_documents(graceful=True, graph=graph, settings=settings, jobs=jobs)
-        assert counts["coverage"] == expected
-    with graph.migration_connection() as connection:
-        rows = connection.execute("SELECT package_name, percent FROM coverage").fetchall()
-    assert rows == [("six", 12.5)]
-
-
-def test_an_entry_point_that_cannot_be_imported_is_named(
-    coverage: Callable[[], None], tmp_path: Path, graph: GraphDatabase
-) -> None:
-    coverage()
-    (tmp_path / "plugin" / "coverage_documents.py").write_text("import no_such_module_of_ours")
-    with pytest.raises(InvalidArgumentError, match=r"entry point coverage.*no_such_module_of_ours"):
-        sync_documents([], graph=graph)
-
-
-def test_whatever_a_handler_raises_is_its_documents(
-    graph: GraphDatabase,
-    settings: StoragesSettings,
-    solvers: SolverResultsStore,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def read(content: bytes, *, document_id: str) -> None:
-        raise KeyError("tree")
-
-    def refused(connection: Any, facts: Any, *, force: bool) -> bool:
-        connection.execute("SELECT 1 / 0")
-        return True
-
-    solvers.store_documents(documents(1))
-    known = HANDLERS_MAPPING["solver"]
-    for handler, reason in (
-        (Handler(known.store, known.synced, read, known.write), "KeyError: 'tree'"),
-        (Handler(known.store, known.synced, known.read, refused), "division by zero"),
-    ):
-        monkeypatch.setitem(HANDLERS_MAPPING, "solver", handler)
-        with pytest.raises(InvalidDocumentError, match=reason) as raised:
-            sync_documents(graph=graph, settings=settings)
-        assert raised.value.document_id == ids_of(documents(1))[0]
-        with pytest.raises(InvalidArgumentError, match="another process"):
-            sync_documents(graph=graph, settings=settings, jobs=2)
-
-
-@pytest.mark.parametrize("graceful", [False, True])
-def test_what_cannot_be_written_together_is_written_one_by_one(
-    graph: GraphDatabase,
-    settings: StoragesSettings,
-    solvers: SolverResultsStore,
-    monkeypatch: pytest.MonkeyPatch,
-    graceful: bool,
-) -> None:
-    made = documents(20)
-    solvers.store_documents(made)
-    known = HANDLERS_MAPPING["solver"]
-    unwanted = ids_of(made)[9]
-    assert known.write_several is not None
-    tried: list[int] = []
-
-    def write(connection: Any, facts: Any, *, force: bool) -> bool:
-        if facts.document.document_id == unwanted:
-            connection.execute("SELECT 1 / 0")
-        return known.write(connection, facts, force=force)
-
-    def write_several(connection: Any, several: Any, *, force: bool) -> list[bool]:
-        tried.append(len(several))
-        with connection.transaction():
-            assert known.write_several is not None
-            written = known.write_several(connection, several, force=force)
-            if unwanted in {facts.document.document_id for facts in several}:
-                connection.execute("SELECT 1 / 0")
-            return written
-
-    changed = dataclasses.replace(known, write=write, write_several=write_several)
-    monkeypatch.setitem(HANDLERS_MAPPING, "solver", changed)
-    if graceful:
-        counts = sync_documents(ids_of(made), graceful=True, graph=graph, settings=settings)
-        assert counts == {"solver": (20, 19, 0, 1)}
-        assert synced(graph) == sorted({*ids_of(made)}.difference({unwanted}))
-        assert max(tried[tried.index(8) + 1 :]) < 8
-    else:
-        with pytest.raises(InvalidDocumentError, match="division by zero"):
-            sync_documents(ids_of(made), graph=graph, settings=settings)
-        assert synced(graph) == sorted(ids_of(made)[:9])
-
-
-# --- processes that end --------------------------------------------------------------------------
-
-_ENDS = """
-    import os, signal
-    from thoth.storages import HANDLERS_MAPPING, Handler
-    known = HANDLERS_MAPPING["solver"]
-    def end(content, *, document_id):
-        print("said by a handler")
-        if document_id in {doomed!r}:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return known.read(content, document_id=document_id)
-    HANDLER = Handler(known.store, known.synced, end, known.write)
-"""
-
-
-@pytest.fixture
-def killing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[list[str]], Handler]:
-    """Give a handler that ends the process that it is in where it reads one of these documents."""
-
-    def made(doomed: list[str]) -> Handler:
-        text = textwrap.dedent(_ENDS).replace("{doomed!r}", repr(set(doomed)))
-        (tmp_path / "ending_handler.py").write_text(text)
-        from ending_handler import HANDLER  # type: ignore[import-not-found]
-
-        assert isinstance(HANDLER, Handler)
-        return HANDLER
-
-    monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.delitem(sys.modules, "ending_handler", raising=False)
-    return made
-
-
-def test_a_worker_that_is_killed_ends_the_run_with_how_it_ended(
-    graph: GraphDatabase,
-    settings: StoragesSettings,
-    solvers: SolverResultsStore,
-    killing: Callable[[list[str]], Handler],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    made = documents(40)
-    solvers.store_documents(made)
-    with monkeypatch.context() as context:
-        context.setitem(HANDLERS_MAPPING, "solver", killing(ids_of(made)[5:]))
-        with pytest.raises(SyncWorkerError) as raised:
-            sync_documents(graph=graph, settings=settings, jobs=2)
-    assert raised.value.exit_code == -signal.SIGKILL
-    before = len(synced(graph))
-    mended = sync_documents(graph=graph, settings=settings, jobs=2)["solver"]
-    assert mended == (40, 40 - before, before, 0)
-
-
-def test_documents_that_kill_their_workers_have_failed_and_a_graceful_run_goes_on(
-    graph: GraphDatabase,
-    settings: StoragesSettings,
-    solvers: SolverResultsStore,
-    killing: Callable[[list[str]], Handler],
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    made = documents(80)
-    solvers.store_documents(made)
-    killers = [ids_of(made)[number] for number in (3, 20, 79)]
-    with monkeypatch.context() as context:
-        context.setitem(HANDLERS_MAPPING, "solver", killing(killers))
-        counts = sync_documents(graph=graph, settings=settings, graceful=True, jobs=2)["solver"]
-    # A killed worker may have written a document whose outcome nobody heard.
-    assert counts == (80, 77 - counts.skipped, counts.skipped, 3)
-    assert counts.skipped <= 2
-    assert synced(graph) == sorted(set(ids_of(made)) - set(killers))
-    for killer in killers:
-        assert f"A worker process ended with -9 before {killer} was synced" in caplog.text
-    assert sync_documents(graph=graph, settings=settings, jobs=2)["solver"] == (80, 3, 77, 0)
-
-
-def test_a_worker_that_cannot_begin_ends_a_graceful_run_too(
-    graph: GraphDatabase,
-    settings: StoragesSettings,
-    solvers: SolverResultsStore,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    solvers.store_documents(documents(2))
-    (tmp_path / "sitecustomize.py").write_text("import os; os._exit(3)")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    with pytest.raises(SyncWorkerError) as raised:
-        sync_documents(graph=graph, settings=settings, graceful=True, jobs=2)
-    assert raised.value.exit_code == 3
-    assert raised.value.document_id is None
-    assert synced(graph) == []
-
-
-def environment(settings: StoragesSettings) -> dict[str, str]:
-    return {
-        **os.environ,
-        **connection_variables(settings),
-        "THOTH_DATA_DIR": str(settings.data_dir),
-    }
-
-
-def start(settings: StoragesSettings, *arguments: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "thoth.storages", "sync", *arguments],
-        env=environment(settings) | {"THOTH_STORAGES_RANDOMIZE_LISTING": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("count", [200, 1_000])
-def test_four_at_once_two_of_them_killed_and_restarted_equal_a_single_run(
-    graph: GraphDatabase,
-    settings: StoragesSettings,
-    solvers: SolverResultsStore,
-    server_parameters: ConnectionParameters,
-    recorded: Callable[[GraphDatabase], list[tuple[str, object]]],
-    count: int,
-) -> None:
-    solvers.store_documents(documents(count))
-    with empty_database(server_parameters) as other:
-        clean = msgspec.structs.replace(other, data_dir=settings.data_dir)
-        with GraphDatabase(clean) as alone:
-            alone.initialize_schema()
-            assert sync_documents(graph=alone)["solver"] == (count, count, 0, 0)
-            expected = [*recorded(alone), *_solved(alone)]
-
-    running = [start(settings) for _ in range(4)]
-    for doomed in running[:2]:
-        seen = len(synced(graph))
-        while len(synced(graph)) < seen + 10 and doomed.poll() is None:
-            time.sleep(0.01)
-        os.killpg(doomed.pid, signal.SIGKILL)
-        doomed.communicate(timeout=60)
-    running = [*running[2:], start(settings), start(settings)]
-    for each in running:
-        output = each.communicate(timeout=300)[0]
-        assert each.returncode == 0, output.decode()
-
-    assert [*recorded(graph), *_solved(graph)] == expected
-    assert sync_documents(graph=graph, settings=settings)["solver"] == (count, 0, count, 0)
-
-
-def _solved(graph: GraphDatabase) -> list[tuple[Any, ...]]:
-    statement = """
-        SELECT document_id, unparsed, os_name, package.name, release.version, solved.error, details,
-               (SELECT array_agg(specifier ORDER BY package_id, specifier) FROM unresolved
-                 WHERE solver_result_id = solver_result.id)
-          FROM solver_result JOIN solved ON solver_result_id = solver_result.id
-          JOIN release ON release.id = release_id JOIN package ON package.id = package_id
-          JOIN software_environment ON software_environment.id = software_environment_id
-         ORDER BY document_id, package.name, release.version
-    """
-    with graph.migration_connection() as connection:
-        return connection.execute(statement).fetchall()

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given, settings
@@ -44,6 +47,48 @@ def test_what_is_no_number_is_refused_wherever_it_is(number: float) -> None:
     for document in documents:
         with pytest.raises(InvalidRecordError):
             dict2blob(document)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        datetime(2026, 1, 1, tzinfo=UTC),
+        {1, 2},
+        b"x",
+        Decimal(1),
+        UUID(int=1),
+        timedelta(1),
+        range(3),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_json_has_no_word_for_is_refused_wherever_it_is(value: object) -> None:
+    documents: list[dict[str, Any]] = [{"a": value}, {"a": [{"b": (None, value)}]}]
+    for document in documents:
+        with pytest.raises(InvalidRecordError):
+            dict2blob(document)
+
+
+@pytest.mark.parametrize("document", [None, [1], "x", 1, {1: 2}, {None: 1}, {("a",): 1}])
+def test_what_is_no_object_is_refused(document: Any) -> None:
+    with pytest.raises(InvalidRecordError):
+        dict2blob(document)
+
+
+def test_what_is_refused_is_shown_however_deep_or_large_it_is() -> None:
+    deep: dict[str, Any] = {}
+    for _ in range(100_000):
+        deep = {"a": deep}
+    for document in (deep, {"a": ["é" * 10_000_000, object()]}):
+        with pytest.raises(InvalidRecordError) as caught:
+            dict2blob(document)
+        assert str(caught.value).isascii()
+        assert len(str(caught.value)) < 500
+
+
+def test_tuples_and_large_numbers_are_json() -> None:
+    blob = dict2blob({"a": (1, [2**64, -(2**70)])})
+    assert blob2dict(blob, store="", key="") == {"a": [1, [2**64, -(2**70)]]}
 
 
 def test_a_null_is_kept() -> None:

@@ -3,14 +3,26 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta, timezone
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thoth.storages import InvalidArgumentError, new_document_id
-from thoth.storages.documents.ids import Period, check_key, time_of
+from thoth.storages import (
+    InvalidArgumentError,
+    SolverResultsStore,
+    StoragesSettings,
+    new_document_id,
+)
+from thoth.storages.documents.ids import (
+    MAX_KEY_LENGTH,
+    MAX_KEY_SEGMENTS,
+    Period,
+    check_key,
+    problem_of,
+    time_of,
+)
 
 
 def test_an_id_has_kind_time_and_chance() -> None:
@@ -86,3 +98,31 @@ def test_a_period_holds_just_the_times_between_its_ends(
     made = new_document_id("adviser", at=at)
     assert (made in Period(start, end)) == (start <= at.date() < end)
     assert (made in Period(start, end, include_end=True)) == (start <= at.date() <= end)
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        ({"bucket_prefix": "../x"}, "THOTH_CEPH_BUCKET_PREFIX"),
+        ({"bucket_prefix": "a//b"}, "THOTH_CEPH_BUCKET_PREFIX"),
+        ({"deployment_name": ".hidden"}, "THOTH_DEPLOYMENT_NAME"),
+        ({"deployment_name": "../x"}, "THOTH_DEPLOYMENT_NAME"),
+    ],
+)
+def test_a_name_that_no_key_can_begin_with_is_refused_by_its_variable(
+    changed: dict[str, str], named: str
+) -> None:
+    settings = StoragesSettings(data_dir=Path("/nonexistent"), **changed)  # type: ignore[arg-type]
+    with pytest.raises(InvalidArgumentError, match=named):
+        SolverResultsStore(settings=settings)
+
+
+@given(st.lists(st.text("abZ0_.+-/é", max_size=210), max_size=20).map("/".join))
+def test_a_key_is_ids_joined_by_slashes(key: str) -> None:
+    parts = key.split("/")
+    is_good = len(key) <= MAX_KEY_LENGTH and len(parts) <= MAX_KEY_SEGMENTS
+    if is_good and not any(map(problem_of, parts)):
+        assert check_key(key) == key
+    else:
+        with pytest.raises(InvalidArgumentError):
+            check_key(key)

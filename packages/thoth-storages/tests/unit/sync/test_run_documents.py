@@ -10,8 +10,10 @@ import pytest
 
 from thoth.storages import InvalidDocumentError
 from thoth.storages.sync.adviser_documents import read_adviser_document
+from thoth.storages.sync.dependency_monkey_documents import read_dependency_monkey_document
 from thoth.storages.sync.provenance_documents import read_provenance_document
 from thoth.storages.sync.revsolver_documents import read_revsolver_document
+from thoth.storages.testing.inspection_documents import dependency_monkey_document
 from thoth.storages.testing.run_documents import (
     adviser_document,
     failed_adviser_document,
@@ -65,6 +67,24 @@ def test_the_id_that_is_given_counts(kind: str) -> None:
     assert read(make(), document_id=f"{kind}-0123abcd").document_id == f"{kind}-0123abcd"
 
 
+@pytest.mark.parametrize("kind", [*MADE, "dependency"])
+@pytest.mark.parametrize("stored", [None, "{}-0123abcd"])
+def test_a_document_of_another_kind_is_refused(kind: str, stored: str | None) -> None:
+    make, read = MADE.get(kind, (dependency_monkey_document, read_dependency_monkey_document))
+    document = make()
+    document["metadata"]["document_id"] = "solver-fedora-32-py38-0123abcd"
+    with pytest.raises(InvalidDocumentError) as raised:
+        read(document, document_id=stored and stored.format(kind))
+    assert raised.value.path == "metadata.document_id"
+
+
+def test_documents_of_a_prefix_of_ones_own_may_be_read_as_those_of_a_known_kind() -> None:
+    document = adviser_document()
+    for own in ("guide-0123abcd", None, "0123abcd"):
+        document["metadata"]["document_id"] = own
+        assert read_adviser_document(document, document_id="guide-0123abcd").products
+
+
 @pytest.mark.parametrize("kind", ["adviser", "provenance"])
 def test_of_an_empty_result_a_run_is_left(kind: str) -> None:
     make, read = MADE[kind]
@@ -85,6 +105,20 @@ def test_a_run_that_failed_has_nothing_but_its_reason(kind: str, report: Any) ->
     assert facts.columns["error"] is True
     assert facts.columns["error_message"] == (report and "Broken")
     assert facts.columns["stack_info"] == (report and '[{"a":1}]')
+
+
+@pytest.mark.parametrize("error", [True, False, None])
+@pytest.mark.parametrize("message", ["Why", None])
+def test_a_report_of_a_failed_dependency_monkey_is_one_whatever_the_flag_says(
+    error: bool | None, message: str | None
+) -> None:
+    document = dependency_monkey_document()
+    report = {"ERROR": "Broken", "stack_info": []}
+    document["result"] |= {"error": error, "error_msg": message, "report": report}
+    facts = read_dependency_monkey_document(document, document_id="dependency-monkey-0123abcd")
+    assert facts.columns["error"] is True
+    assert facts.columns["error_message"] == (message or "Broken")
+    assert facts.responses == []
 
 
 def test_a_report_of_failure_is_one_whatever_the_flag_says() -> None:
@@ -190,6 +224,12 @@ def test_a_finding_may_name_neither_package_nor_index() -> None:
     assert finding.columns["other"] == '{"more":1}'
 
 
+def test_a_severity_beside_a_type_is_kept_as_what_is_known_besides() -> None:
+    finding = check(lambda it: it.update(report=[{"severity": "HIGH", "type": "CVE"}])).findings[0]
+    assert finding.columns["finding_type"] == "CVE"
+    assert finding.columns["other"] == '{"severity":"HIGH"}'
+
+
 def test_a_dependent_says_its_requirement_itself_or_under_a_key() -> None:
     def change(result: dict[str, Any]) -> None:
         release = {"package_name": "Some_Thing", "package_version": "1.0.0-rc1"}
@@ -286,6 +326,8 @@ BROKEN_DEPENDENTS: list[tuple[str, Change]] = [
         "result.dependents[0].dependency.specifier",
         lambda it: it["dependents"][0].update(dependency={"specifier": 3}),
     ),
+    ("result.dependents[0].specifier", lambda it: it["dependents"][0].update(specifier="1.0")),
+    ("result.dependents[0].specifier", lambda it: it["dependents"][0].update(specifier="1!1")),
     ("result.dependents[0]", lambda it: it["dependents"][0].update(marker="a\0")),
     ("result.dependents[0]", lambda it: it["dependents"][0].update(marker="a" * 70_000)),
 ]

@@ -143,6 +143,14 @@ def test_nothing_is_no_stack(content: dict[str, Any]) -> None:
     assert read(content) is None
 
 
+def test_a_requirement_under_two_spellings_of_its_name_is_one() -> None:
+    twice = {"Foo_Bar": ">= 1", "foo.bar": {"version": ">=1"}}
+    once = {"foo-bar": ">=1"}
+    assert known({"requirements": {"packages": twice}}) == known(
+        {"requirements": {"packages": once}}
+    )
+
+
 def test_reading_changes_nothing() -> None:
     content = project()
     before = copy.deepcopy(content)
@@ -161,6 +169,11 @@ BROKEN: list[tuple[dict[str, Any], str]] = [
         "requirements_locked.default.foo.hashes[0]",
     ),
     (locked(**{"a b": {"version": "==1"}}), "requirements_locked.default.a b"),
+    (locked(foo={"version": " " * 300_000}), "requirements_locked.default.foo.version"),
+    (locked(foo="==" + " " * 300_000), "requirements_locked.default.foo.version"),
+    (locked(**{"a\0\ud800": "==1"}), r"requirements_locked.default.'a\x00\ud800'"),
+    ({"requirements": {"packages": {"\x1b[2J": "*"}}}, r"requirements.packages.'\x1b[2J'"),
+    ({"requirements": {"packages": {"Foo": ">=1", "foo": "<1"}}}, "requirements.packages.foo"),
     ({"requirements_locked": {"default": []}}, "requirements_locked.default"),
     ({"requirements_locked": []}, "requirements_locked"),
     ({"requirements": {"packages": {"foo": 1}}}, "requirements.packages.foo"),

@@ -92,7 +92,9 @@ def _store(
     began = time.perf_counter()
     record = graph.validations.accept_finished(new, finished_job(validation))
     graph.validations.expire(datetime.now(UTC), at_most=EXPIRED)
-    loop = ValidationLoop(graph, metadata_of, on_failed=lambda _, error: failures.append(error))
+    loop = ValidationLoop(
+        graph, metadata_of, on_failed=lambda _, error: failures.append(error), in_turn=True
+    )
     loop.store(job_id=record.job_id)
     if time.perf_counter() - began < SECONDS / 2:
         loop.store(at_most=LEFT_BEHIND)

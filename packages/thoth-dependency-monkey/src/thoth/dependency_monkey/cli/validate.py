@@ -207,11 +207,14 @@ def validate(requirements: Sequence[str], **options: Any) -> int:
         graph = knowledge.graph()
         _write(validation, output_format, quiet=options["quiet"])
         if settings.store if options["store"] is None else options["store"]:
-            from thoth.dependency_monkey.cli.storing import store
-
             urls = [index.url for index in indexes]
             retention = timedelta(days=settings.retention_days)
-            failure = store(graph, request, validation, urls, retention=retention)
+            try:
+                from thoth.dependency_monkey.cli.storing import store
+
+                failure = store(graph, request, validation, urls, retention=retention)
+            except KeyboardInterrupt:  # the user has the answer, and the code that goes with it
+                failure = "interrupted while the document of this validation was being stored"
             if failure is not None and not options["quiet"]:
                 click.echo(f"warning: {visible(failure)}", err=True)
     return EXIT_CODES[validation.valid]

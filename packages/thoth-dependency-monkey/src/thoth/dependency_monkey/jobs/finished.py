@@ -36,6 +36,9 @@ class FinishedNotice(msgspec.Struct, frozen=True):
     ran: float
 
 
+_NOTICE = msgspec.json.Decoder(FinishedNotice)
+
+
 @asynccontextmanager
 async def hearing(
     graph: GraphDatabase, heard: Callable[[FinishedNotice], None], *, pause: float = PAUSE
@@ -70,7 +73,7 @@ async def _listen(
 
 def _tell(payload: str, heard: Callable[[FinishedNotice], None]) -> None:
     try:
-        notice = msgspec.json.decode(payload, type=FinishedNotice)
+        notice = _NOTICE.decode(payload)
     except msgspec.DecodeError as error:
         _logger.warning("A notice of a finished job cannot be read: %s", error)
     else:

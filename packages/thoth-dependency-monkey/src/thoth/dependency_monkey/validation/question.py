@@ -48,7 +48,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     @classmethod
     def decode(cls, encoded: bytes) -> Question:
         """Return the question that `encode` wrote. Raises `msgspec.DecodeError`."""
-        return msgspec.json.decode(encoded, type=cls)
+        return _DECODER.decode(encoded)
 
     def digest(self, index_urls: Iterable[str]) -> bytes:
         """Return the SHA-256 (32 bytes) over everything that decides the answer.
@@ -69,3 +69,8 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
             parse_constraints(self.constraints or "", source="constraints"),
             limits or Limits(),
         )
+
+
+# Made while only one thread can be here: threads that decode into a type for the first time, at the
+# same time, kill the process (msgspec 0.22).
+_DECODER = msgspec.json.Decoder(Question)

@@ -221,13 +221,17 @@ def _boolean(text: str) -> bool:
     raise ArgumentError(text, "true or false")
 
 
-def _moment(text: str) -> datetime:
+def moment(text: str) -> datetime:
+    """Return a date or a moment of ISO 8601, in UTC where it says no zone.
+
+    Raises `ArgumentError`.
+    """
     try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
+        found = datetime.fromisoformat(text)
+        return (found if found.tzinfo is not None else found.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
         expected = "a date or a moment, such as 2026-01-31 or 2026-01-31T12:00:00Z"
         raise ArgumentError(text, expected) from None
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 def _bytes(text: str) -> bytes:
@@ -348,6 +352,6 @@ _SIMPLE = {
     "int": Kind("NUMBER", _integer),
     "float": Kind("NUMBER", _number),
     "bool": Kind("BOOLEAN", _boolean, flag=True),
-    "datetime": Kind("DATE", _moment),
+    "datetime": Kind("DATE", moment),
     "bytes": Kind("HEX", _bytes),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import sys
 import time
 from contextlib import contextmanager
@@ -10,10 +11,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from thoth.storages.cli.arguments import ArgumentError, moment
 from thoth.storages.cli.escape import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
 
     from click._termui_impl import ProgressBar
@@ -27,6 +29,34 @@ DEFAULT_INTERVAL = 60.0
 MAX_INTERVAL = 86_400.0
 EXIT_FAILED = 1
 _LOCAL = "--local"
+
+
+class Moment(click.ParamType["datetime"]):
+    """A date or a moment of ISO 8601, in UTC where it says no zone."""
+
+    name = "date"
+
+    def convert(
+        self, value: str, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        """Return the moment that a text tells."""
+        try:
+            return moment(value)
+        except ArgumentError as error:
+            self.fail(f"{error}.", param, ctx)
+
+
+class Seconds(click.FloatRange):
+    """A time to pause, which is a number."""
+
+    def convert(
+        self, value: float, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the seconds that a text tells."""
+        seconds: float = super().convert(value, param, ctx)
+        if math.isnan(seconds):
+            self.fail(f"{value!r} is not a number.", param, ctx)
+        return seconds
 
 
 class SyncCommand(click.Command):
@@ -70,14 +100,20 @@ class SyncCommand(click.Command):
 )
 @click.option(
     "--since",
-    type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]),
+    type=Moment(),
     metavar="DATE",
-    help="List documents from this date on, in UTC: 2026-01-31, 2026-01-31T12:00:00.",
+    help="List documents from this date on: 2026-01-31, 2026-01-31T12:00:00+02:00. Without a "
+    "zone it is in UTC.",
 )
-@click.option("--watch", is_flag=True, help="Go on, looking for new documents until interrupted.")
+@click.option(
+    "--watch",
+    is_flag=True,
+    help="Go on, looking for new documents until interrupted; after the first time also where the "
+    "store or the graph is away meanwhile.",
+)
 @click.option(
     "--interval",
-    type=click.FloatRange(0, MAX_INTERVAL),
+    type=Seconds(0, MAX_INTERVAL),
     default=DEFAULT_INTERVAL,
     show_default=True,
     metavar="SECONDS",
@@ -104,14 +140,16 @@ def sync(
         raise click.UsageError("Give IDs or --local, not both.")
     if (document_ids or paths) and (kinds or since or watch):
         raise click.UsageError("--kind, --since and --watch are for listing: give no documents.")
+    _check_kinds(kinds)
     from thoth.storages.cli.opening import existing_graph
 
     with existing_graph() as graph:
         # Where there are no tables this says so, even if there is nothing to sync.
         graph.get_table_alembic_version_head()
         metrics = _metrics(graph.settings)
-        while True:
-            code = _run(
+
+        def once() -> int:
+            return _run(
                 graph,
                 metrics,
                 document_ids=paths or document_ids or None,
@@ -122,9 +160,33 @@ def sync(
                 force=force,
                 graceful=graceful,
             )
-            if not watch or (code and not graceful):
-                return code
+
+        code = once()
+        while watch and (graceful or not code):
             time.sleep(interval)
+            code = _unless_away(once)
+        return code
+
+
+def _check_kinds(kinds: tuple[str, ...]) -> None:
+    from thoth.storages.sync.handlers import known_handlers
+
+    known = known_handlers() if kinds else {}
+    for kind in kinds:
+        if kind not in known:
+            expected = ", ".join(known)
+            raise click.BadParameter(f"{kind[:100]!a} is none of {expected}.", param_hint="--kind")
+
+
+def _unless_away(once: Callable[[], int]) -> int:
+    """Sync once more; where the store or the graph is away, say so, and that there is no code."""
+    from thoth.storages.exceptions import DatabaseError, DocumentStoreError, EmbeddedServerError
+
+    try:
+        return once()
+    except (DatabaseError, DocumentStoreError, EmbeddedServerError) as error:
+        click.echo(f"error: {visible(str(error))} Trying again.", err=True)
+        return 0
 
 
 def _progress_bar() -> ProgressBar[int]:

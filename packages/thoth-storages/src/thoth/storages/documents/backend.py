@@ -73,9 +73,10 @@ class ObjectBackend(ABC):
 
     @abstractmethod
     def keys(self, prefix: str) -> Iterator[str]:
-        """Yield the keys below the folder `prefix`, sorted, whatever they look like.
+        """Yield the keys below the folder `prefix`, whatever they look like, sorted by name.
 
-        Keys may come and go meanwhile.
+        The keys of a folder stand together; whether before or after a name that goes on with
+        another character than a slash differs. Keys may come and go meanwhile.
         """
 
     @abstractmethod

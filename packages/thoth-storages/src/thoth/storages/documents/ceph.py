@@ -9,16 +9,22 @@ from typing import TYPE_CHECKING, Any
 from thoth.storages.documents.bulk import in_order
 from thoth.storages.documents.encoding import (
     MAX_DOCUMENT_BYTES,
+    as_bytes,
     blob2dict,
-    check_size,
     dict2blob,
     digest_of,
     verify,
 )
-from thoth.storages.documents.files import digest_of_file, verified, write_atomically
+from thoth.storages.documents.files import (
+    digest_of_file,
+    digest_of_pieces,
+    verified,
+    write_atomically,
+)
 from thoth.storages.documents.ids import check_key
 from thoth.storages.documents.opening import open_backend
 from thoth.storages.exceptions import (
+    CorruptDocumentError,
     DocumentExistsError,
     InvalidArgumentError,
     NotConnectedError,
@@ -34,6 +40,7 @@ if TYPE_CHECKING:
     from thoth.storages.documents.backend import ObjectBackend
     from thoth.storages.settings import StoragesSettings
 
+TRIES = 3
 _logger = logging.getLogger(__name__)
 
 
@@ -122,15 +129,27 @@ class CephStore:
     def store_blob(self, blob: bytes | str, key: str, *, overwrite: bool = False) -> str:
         """Store bytes, or a text in UTF-8, as `store_document()` does; return the key."""
         backend, full = self._connection(), self._full(key)
-        content = blob.encode() if isinstance(blob, str) else bytes(blob)
-        check_size("blob", len(content))
+        content = as_bytes(blob)
         digest = digest_of(content)
-        try:
-            backend.put(full, content, digest, create=not overwrite)
-        except DocumentExistsError:
-            if not self._holds(full, digest):
-                raise
+        if overwrite:
+            backend.put(full, content, digest, create=False)
+        else:
+            self._create(full, content, digest)
         return key
+
+    def _create(self, full: str, content: bytes, digest: str) -> None:
+        for _ in range(TRIES):
+            try:
+                self._backend.put(full, content, digest, create=True)
+            except DocumentExistsError:
+                held = self._digest_held(full)
+                if held == digest:
+                    return
+                if held is not None:
+                    raise
+            else:
+                return
+        raise StoreUnreachableError(self._backend.where, full, "it was made and deleted meanwhile")
 
     def store_file(self, path: str | Path, key: str, *, overwrite: bool = False) -> str:
         """Store a file's content, of any size, as `store_document()` does; return the key.
@@ -140,14 +159,11 @@ class CephStore:
         """
         backend, full = self._connection(), self._full(key)
         digest = digest_of_file(Path(path))
-        if not overwrite:
-            try:
-                if backend.facts(full).digest == digest or self._holds(full, digest):
-                    return key
-                raise DocumentExistsError(backend.where, full)
-            except NotFoundError:
-                pass
-        backend.put_file(full, Path(path), digest)
+        held = None if overwrite else self._digest_held(full)
+        if held is None:
+            backend.put_file(full, Path(path), digest)
+        elif held != digest:
+            raise DocumentExistsError(backend.where, full)
         return key
 
     def retrieve_document(self, key: str) -> dict[str, Any]:
@@ -161,16 +177,19 @@ class CephStore:
         verify(digest_of(found.blob), found.digest, store=backend.where, key=full)
         return found.blob
 
-    def retrieve_blobs(self, keys: Iterable[str]) -> Iterator[tuple[str, bytes | StoragesError]]:
+    def retrieve_blobs(
+        self, keys: Iterable[str], *, check: Callable[[str], str] = check_key
+    ) -> Iterator[tuple[str, bytes | StoragesError]]:
         """Yield each key with its bytes, or with the error that it has; many are read at once.
 
         In the order of `keys`. So one bad object does not stop the others; a store that went away
-        does: its `StoreUnreachableError` is raised.
+        does: its `StoreUnreachableError` is raised. `check` returns a key or raises what is wrong
+        with it.
         """
 
         def retrieve(key: str) -> tuple[str, bytes | StoragesError]:
             try:
-                return key, self.retrieve_blob(key)
+                return key, self.retrieve_blob(check(key))
             except StoreUnreachableError:
                 raise
             except StoragesError as error:
@@ -185,14 +204,20 @@ class CephStore:
         `InvalidArgumentError` where the file cannot be written.
         """
         backend, full = self._connection(), self._full(key)
-        facts, pieces = backend.stream(full)
-        try:
-            write_atomically(
-                Path(path), verified(pieces, facts.digest, store=backend.where, key=full)
-            )
-        except OSError as error:
-            problem = f"cannot be written ({error.strerror})"
-            raise InvalidArgumentError("path", str(path), problem) from error
+        for number in range(1, TRIES + 1):
+            facts, pieces = backend.stream(full)
+            content = verified(pieces, facts.digest, store=backend.where, key=full)
+            try:
+                write_atomically(Path(path), content)
+            except CorruptDocumentError:
+                # It may have been replaced while it was read.
+                if number == TRIES or self._digest_held(full) == facts.digest:
+                    raise
+            except OSError as error:
+                problem = f"cannot be written ({error.strerror})"
+                raise InvalidArgumentError("path", str(path), problem) from error
+            else:
+                return
 
     def document_exists(self, key: str) -> bool:
         """Tell whether something is stored under a key."""
@@ -214,6 +239,7 @@ class CephStore:
     ) -> Iterator[str]:
         """Yield the keys below the prefix, or below a folder of it, sorted.
 
+        The keys of a folder stand together; stores differ in where among names that begin alike.
         A key that this store could not have written is skipped: `on_skipped` is called with an
         `UnexpectedKeyError`; by default it is logged.
         """
@@ -268,15 +294,13 @@ class CephStore:
     def _full(self, key: str) -> str:
         return f"{self.prefix}/{check_key(key)}"
 
-    def _holds(self, full: str, digest: str) -> bool:
-        """Tell whether just this content is stored, so that storing it again is done."""
+    def _digest_held(self, full: str) -> str | None:
+        """Return the SHA-256 of what is stored under a key, None where nothing is."""
         try:
-            facts = self._backend.facts(full)
-            if facts.digest is not None:
-                return facts.digest == digest
-            return digest_of(self._backend.get(full, at_most=MAX_DOCUMENT_BYTES).blob) == digest
+            facts, pieces = self._backend.stream(full)
+            return facts.digest or digest_of_pieces(pieces)
         except NotFoundError:
-            return False
+            return None
 
 
 def log_skipped(error: StoragesError) -> None:

@@ -24,11 +24,13 @@ def dict2blob(document: Mapping[str, Any]) -> bytes:
     """
     try:
         plain = msgspec.json.encode(document, order="sorted")
-        if b"null" in plain:
-            _refuse_what_is_no_number(document)
+        if msgspec.json.decode(plain) != document:
+            _refuse_what_is_no_json(document)
         blob = msgspec.json.format(plain, indent=2)
     except (TypeError, ValueError, OverflowError, RecursionError, msgspec.MsgspecError) as error:
         raise InvalidRecordError("document", document, f"is no JSON ({error})") from error
+    if not blob.startswith(b"{"):
+        raise InvalidRecordError("document", document, "must be an object")
     check_size("document", len(blob))
     return blob
 
@@ -42,6 +44,22 @@ def blob2dict(blob: bytes, *, store: str, key: str) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise CorruptDocumentError(store, key, "it is JSON, but no object")
     return document
+
+
+def as_bytes(blob: bytes | str, *, errors: str = "strict") -> bytes:
+    """Return bytes, those of a text in UTF-8; `InvalidRecordError`.
+
+    `errors` says what is done about lone surrogates, as `str.encode()` takes it.
+    """
+    if isinstance(blob, str):
+        try:
+            blob = blob.encode(errors=errors)
+        except UnicodeEncodeError as error:
+            raise InvalidRecordError("blob", blob, "has lone surrogates") from error
+    elif not isinstance(blob, (bytes, bytearray, memoryview)):
+        raise InvalidRecordError("blob", blob, "must be bytes or a text")
+    check_size("blob", len(blob))
+    return bytes(blob)
 
 
 def digest_of(blob: bytes) -> str:
@@ -65,12 +83,15 @@ def check_size(field: str, size: int) -> None:
         )
 
 
-def _refuse_what_is_no_number(value: object) -> None:
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError(f"{value} is no number in JSON")
+def _refuse_what_is_no_json(value: object) -> None:
+    """`ValueError` for what the library writes in a way of its own: dates, sets, bytes, NaN ..."""
     if isinstance(value, dict):
         for item in value.values():
-            _refuse_what_is_no_number(item)
+            _refuse_what_is_no_json(item)
     elif isinstance(value, (list, tuple)):
         for item in value:
-            _refuse_what_is_no_number(item)
+            _refuse_what_is_no_json(item)
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{value} is no number in JSON")
+    elif value is not None and not isinstance(value, (str, int, float)):
+        raise ValueError(f"a value of type {type(value).__name__}")

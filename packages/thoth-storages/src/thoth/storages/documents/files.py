@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+import stat
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from thoth.storages.documents.encoding import verify
 from thoth.storages.exceptions import InvalidArgumentError, InvalidRecordError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from io import BufferedReader
     from pathlib import Path
 
 PIECE = 8 * 2**20
@@ -24,11 +26,7 @@ def pieces_of(path: Path, digest: str) -> Iterator[bytes]:
     `InvalidArgumentError` where the file cannot be read.
     """
     hashed = hashlib.sha256()
-    try:
-        file = path.open("rb")
-    except OSError as error:
-        raise _unreadable(path, error) from error
-    with file:
+    with _opened(path) as file:
         while piece := _read(path, file):
             hashed.update(piece)
             yield piece
@@ -38,19 +36,25 @@ def pieces_of(path: Path, digest: str) -> Iterator[bytes]:
 
 def digest_of_file(path: Path) -> str:
     """Return the SHA-256 of a file's content in hexadecimal digits; `InvalidArgumentError`."""
-    try:
-        with path.open("rb") as file:
+    with _opened(path) as file:
+        try:
             return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise _unreadable(path, error) from error
+        except OSError as error:
+            raise _unreadable(path, error) from error
+
+
+def digest_of_pieces(pieces: Iterable[bytes]) -> str:
+    """Return the SHA-256 of all pieces together in hexadecimal digits."""
+    hashed = hashlib.sha256()
+    for piece in pieces:
+        hashed.update(piece)
+    return hashed.hexdigest()
 
 
 def size_of_file(path: Path) -> int:
     """Return a file's size in bytes; `InvalidArgumentError`."""
-    try:
-        return path.stat().st_size
-    except OSError as error:
-        raise _unreadable(path, error) from error
+    with _opened(path) as file:
+        return os.fstat(file.fileno()).st_size
 
 
 def verified(
@@ -102,7 +106,12 @@ def sync_directory(path: Path) -> None:
 
 
 def write_atomically(path: Path, pieces: Iterator[bytes]) -> None:
-    """Write a file, replacing one of that name only when all of it is there."""
+    """Write a file, replacing one of that name only when all of it is there.
+
+    Raises `OSError`, and `InvalidArgumentError` where a path names no file.
+    """
+    if not path.name or "\0" in str(path):
+        raise InvalidArgumentError("path", str(path), "must name a file")
     scratch = path.with_name(f".{new_name()}")
     with temporary(scratch) as descriptor:
         for piece in pieces:
@@ -115,12 +124,25 @@ def write_atomically(path: Path, pieces: Iterator[bytes]) -> None:
     sync_directory(path.parent)
 
 
-def _read(path: Path, file: BinaryIO) -> bytes:
+def _opened(path: Path) -> BufferedReader:
+    """Open a file; not a pipe, which would wait for a writer, nor a device, which has no end."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, error) from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise InvalidArgumentError("path", str(path), "must be a file")
+    return os.fdopen(descriptor, "rb")
+
+
+def _read(path: Path, file: BufferedReader) -> bytes:
     try:
         return file.read(PIECE)
     except OSError as error:
         raise _unreadable(path, error) from error
 
 
-def _unreadable(path: Path, error: OSError) -> InvalidArgumentError:
-    return InvalidArgumentError("path", str(path), f"cannot be read ({error.strerror})")
+def _unreadable(path: Path, error: OSError | ValueError) -> InvalidArgumentError:
+    reason = error.strerror if isinstance(error, OSError) else error
+    return InvalidArgumentError("path", str(path), f"cannot be read ({reason})")

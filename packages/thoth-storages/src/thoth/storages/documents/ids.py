@@ -18,6 +18,8 @@ MAX_KEY_SEGMENTS = 16
 REQUEST_SUFFIX = ".request"
 
 _SEGMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]*", re.ASCII)
+_PART = rf"[A-Za-z0-9_][A-Za-z0-9._+-]{{0,{MAX_ID_LENGTH - 1}}}"
+_KEY = re.compile(rf"{_PART}(/{_PART}){{0,{MAX_KEY_SEGMENTS - 1}}}", re.ASCII)
 _TIMED = re.compile(r"-([0-9]{12})-[0-9a-f]{16}", re.ASCII)
 
 
@@ -56,6 +58,8 @@ def check_key(key: object) -> str:
     So no key leads out of its folder, whatever the store makes of dots and slashes.
     """
     problem: str | None = None
+    if isinstance(key, str) and len(key) <= MAX_KEY_LENGTH and _KEY.fullmatch(key) is not None:
+        return key
     if not isinstance(key, str):
         problem = "must be a text"
     elif len(key) > MAX_KEY_LENGTH or key.count("/") >= MAX_KEY_SEGMENTS:

@@ -25,6 +25,7 @@ from thoth.storages.documents.files import (
     temporary,
     write_all,
 )
+from thoth.storages.documents.ids import MAX_KEY_SEGMENTS
 from thoth.storages.exceptions import (
     DocumentExistsError,
     DocumentStoreError,
@@ -46,13 +47,18 @@ INCOMING_SECONDS = 3_600.0
 _READING = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _ATTRIBUTE = "user.thoth.sha256"
 _NO_ATTRIBUTES = frozenset({errno.ENOTSUP, errno.ENODATA, errno.ENOSYS})
-_MISSING = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR})
+_MISSING = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENXIO})
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-_REFUSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ELOOP, errno.EXDEV})
+_REFUSED = frozenset(
+    {
+        *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ELOOP, errno.EXDEV),
+        *(errno.ENAMETOOLONG, errno.ENOTSUP, errno.EMLINK),
+    }
+)
 
 
 class LocalBackend(ObjectBackend):
-    """Objects below a folder, which is made when it is first checked.
+    """Objects below a folder, which is made when it is first checked, or is read-only.
 
     Files that a killed process left behind are removed by a check an hour later.
     """
@@ -67,12 +73,21 @@ class LocalBackend(ObjectBackend):
 
     def check(self) -> None:
         with self._errors(None):
-            self._make_directory(self._incoming)
-            too_old = time.time() - INCOMING_SECONDS
-            for path in self._incoming.iterdir():
-                with suppress(FileNotFoundError):
-                    if path.stat().st_mtime < too_old:
-                        path.unlink()
+            try:
+                self._make_directory(self._incoming)
+                self._remove_leftovers(time.time() - INCOMING_SECONDS)
+            except OSError as error:
+                # Who may not write may read; a put says what is wrong.
+                if error.errno not in _REFUSED:
+                    raise
+                os.scandir(self._folder).close()
+
+    def _remove_leftovers(self, before: float) -> None:
+        for path in self._incoming.iterdir():
+            with suppress(FileNotFoundError):
+                status = path.lstat()
+                if status.st_mtime < before and not stat.S_ISDIR(status.st_mode):
+                    path.unlink()
 
     def put(self, key: str, blob: bytes, digest: str, *, create: bool) -> None:
         self._write(key, (blob,), digest, create=create)
@@ -138,7 +153,19 @@ class LocalBackend(ObjectBackend):
             os.close(descriptor)
 
     def keys(self, prefix: str) -> Iterator[str]:
-        names = []
+        below = [iter(self._found_in(prefix))]
+        while below:
+            path = next(below[-1], None)
+            if path is None:
+                below.pop()
+            elif path.endswith("/") and path.count("/") <= MAX_KEY_SEGMENTS:
+                below.append(iter(self._found_in(path[:-1])))
+            else:
+                yield path
+
+    def _found_in(self, prefix: str) -> list[str]:
+        """Return what is in a folder, sorted as keys are; folders end with a slash."""
+        paths = []
         with (
             self._errors(prefix),
             suppress(FileNotFoundError, NotADirectoryError),
@@ -146,14 +173,10 @@ class LocalBackend(ObjectBackend):
         ):
             for entry in entries:
                 is_folder = entry.is_dir(follow_symlinks=False)
-                names.append(f"{entry.name}/" if is_folder else entry.name)
-        if not names and not self._folder.is_dir():
+                paths.append(f"{prefix}/{entry.name}{'/' if is_folder else ''}")
+        if not paths and not self._folder.is_dir():
             raise StoreUnreachableError(self.where, None, "the folder is gone")
-        for name in sorted(names):
-            if name.endswith("/"):
-                yield from self.keys(f"{prefix}/{name[:-1]}")
-            else:
-                yield f"{prefix}/{name}"
+        return sorted(paths)
 
     def delete(self, key: str) -> None:
         path = self._folder / key

@@ -8,12 +8,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from thoth.storages.documents.ceph import log_skipped
-from thoth.storages.documents.encoding import digest_of, verify
+from thoth.storages.documents.encoding import as_bytes, digest_of, verify
 from thoth.storages.documents.ids import check_document_id
 from thoth.storages.documents.results import DeploymentStore
 from thoth.storages.exceptions import (
     CorruptDocumentError,
     InvalidArgumentError,
+    InvalidRecordError,
     NotFoundError,
     UnexpectedKeyError,
 )
@@ -73,7 +74,7 @@ class BuildLogsStore(_NamedObjects):
 
     def store_log(self, log: str | bytes) -> str:
         """Store a log, if it is not stored yet; return its id, which follows from its content."""
-        blob = log.encode(errors="surrogateescape") if isinstance(log, str) else bytes(log)
+        blob = as_bytes(log, errors="surrogateescape")
         return self.ceph.store_blob(blob, f"buildlog-{digest_of(blob)}")
 
     def retrieve_log(self, document_id: str) -> bytes:
@@ -129,9 +130,11 @@ class CephCache(DeploymentStore):
     ) -> str:
         """Store a record for so many seconds, in place of an earlier one; return its id."""
         seconds = self.TIME_TO_LIVE if time_to_live is None else time_to_live
-        if not 0 < seconds <= MAX_TIME_TO_LIVE:
+        if not isinstance(seconds, (int, float)) or not 0 < seconds <= MAX_TIME_TO_LIVE:
             problem = f"must be a number of seconds over 0, up to {MAX_TIME_TO_LIVE:g}"
             raise InvalidArgumentError("time_to_live", time_to_live, problem)
+        if not isinstance(record, dict):
+            raise InvalidRecordError("record", record, "must be an object")
         kept = {"expires_at": self._clock() + seconds, "record": record}
         return self.ceph.store_document(kept, check_document_id(document_id), overwrite=True)
 

@@ -34,9 +34,19 @@ def deployment_prefix(
     settings: StoragesSettings, deployment_name: str | None, prefix: str | None
 ) -> str:
     """Return what the keys of a deployment begin with: bucket prefix and deployment name."""
-    beginning = settings.bucket_prefix if prefix is None else prefix
+    beginning = (settings.bucket_prefix if prefix is None else prefix).strip("/")
     name = deployment_name or settings.deployment_name
-    return check_key("/".join(filter(None, (beginning.strip("/"), name))))
+    if beginning:
+        _check_part("prefix or THOTH_CEPH_BUCKET_PREFIX", beginning)
+    _check_part("deployment_name or THOTH_DEPLOYMENT_NAME", name)
+    return "/".join(filter(None, (beginning, name)))
+
+
+def _check_part(argument: str, part: str) -> None:
+    try:
+        check_key(part)
+    except InvalidArgumentError as error:
+        raise InvalidArgumentError(argument, part, error.problem) from None
 
 
 class DeploymentStore:
@@ -97,7 +107,7 @@ class ResultStorageBase(DeploymentStore):
     @classmethod
     def get_document_id(cls, document: Mapping[str, Any]) -> str:
         """Return the id that stands in a document; `InvalidRecordError` where none does."""
-        metadata = document.get("metadata")
+        metadata = document.get("metadata") if isinstance(document, dict) else None
         document_id = metadata.get("document_id") if isinstance(metadata, dict) else None
         if document_id is None:
             raise InvalidRecordError("metadata.document_id", document_id, "is missing")
@@ -133,14 +143,19 @@ class ResultStorageBase(DeploymentStore):
         *,
         only_requests: bool,
     ) -> Iterator[str]:
+        beginnings = self.ID_PREFIXES or ("",)
         for key in keys:
-            document_id = key.removesuffix(REQUEST_SUFFIX)
-            if (document_id != key) != only_requests:
+            is_request = key.endswith(REQUEST_SUFFIX)
+            if is_request != only_requests:
                 continue
-            problem = self._problem_of(document_id)
-            if problem is not None:
-                on_skipped(UnexpectedKeyError(str(self.ceph), key, f"its name {problem}"))
-            elif document_id in period:
+            document_id = key.removesuffix(REQUEST_SUFFIX) if is_request else key
+            if is_request or "/" in key or not key.startswith(beginnings):
+                # A key has been checked already, so that its parts are ids.
+                problem = self._problem_of(document_id)
+                if problem is not None:
+                    on_skipped(UnexpectedKeyError(str(self.ceph), key, f"its name {problem}"))
+                    continue
+            if document_id in period:
                 yield document_id
 
     def get_document_count(
@@ -205,7 +220,7 @@ class ResultStorageBase(DeploymentStore):
         self, document_ids: Iterable[str]
     ) -> Iterator[tuple[str, bytes | StoragesError]]:
         """Yield ids with results as bytes, or errors, as `CephStore.retrieve_blobs()` does."""
-        return self.ceph.retrieve_blobs(map(self._checked, document_ids))
+        return self.ceph.retrieve_blobs(document_ids, check=self._checked)
 
     def iterate_results(
         self,

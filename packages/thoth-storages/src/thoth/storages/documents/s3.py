@@ -10,17 +10,24 @@ both. What is used of S3 holds on Ceph, SeaweedFS and Amazon alike: whole puts, 
 from __future__ import annotations
 
 import re
+import time
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import obstore
-from obstore.exceptions import AlreadyExistsError, BaseError, InvalidPathError, PreconditionError
+from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
 from obstore.store import MemoryStore, S3Store
 
 from thoth.storages.documents.backend import ObjectBackend, ObjectFacts, StoredObject
 from thoth.storages.documents.files import PIECE, pieces_of, size_of_file
-from thoth.storages.documents.s3_listing import raw_keys
+from thoth.storages.documents.s3_asking import (
+    CONNECT_SECONDS,
+    REQUEST_SECONDS,
+    RETRIES,
+    RETRY_SECONDS,
+)
+from thoth.storages.documents.s3_listing import listed_keys
 from thoth.storages.exceptions import (
     BucketNotFoundError,
     DocumentExistsError,
@@ -38,13 +45,12 @@ if TYPE_CHECKING:
 
     from thoth.storages.settings import ObjectStoreServer
 
-CONNECT_SECONDS = 10
-REQUEST_SECONDS = 60
-RETRIES = 3
-RETRY_SECONDS = 60
 PARTS_AT_ONCE = 4
 _DIGEST = "sha256"
-_LISTED_AT_ONCE = 1_000
+_CONFLICTS = frozenset({"ConditionalRequestConflict", "OperationAborted", "ConcurrentModification"})
+_CONFLICT_SECONDS = (0.1, 0.3, 0.9)
+_CODE = r"<Code>(\w{1,100})</Code>"
+_TAKEN = (AlreadyExistsError, PreconditionError)
 _FULL = frozenset({"QuotaExceeded", "InsufficientStorage", "StorageFull", "XMinioStorageFull"})
 
 
@@ -61,16 +67,35 @@ class _LibraryBackend(ObjectBackend):
             break
 
     def put(self, key: str, blob: bytes, digest: str, *, create: bool) -> None:
-        mode = "create" if create else "overwrite"
+        if create:
+            self._create(key, blob, digest)
+            return
         with self._errors(key):
-            obstore.put(
-                self._store,
-                key,
-                blob,
-                attributes={_DIGEST: digest},
-                mode=mode,  # type: ignore[arg-type]
-                use_multipart=False,
-            )
+            obstore.put(self._store, key, blob, attributes={_DIGEST: digest}, use_multipart=False)
+
+    def _create(self, key: str, blob: bytes, digest: str) -> None:
+        """Store an object where there is none.
+
+        A server may refuse that only because somebody else is doing it now, who may fail.
+        """
+        attributes = {_DIGEST: digest}
+        with self._errors(key, expected=DocumentExistsError):
+            for seconds in (*_CONFLICT_SECONDS, None):
+                try:
+                    obstore.put(
+                        self._store,
+                        key,
+                        blob,
+                        attributes=attributes,
+                        mode="create",
+                        use_multipart=False,
+                    )
+                except AlreadyExistsError as error:
+                    if seconds is None or _first(_CODE, str(error)) not in _CONFLICTS:
+                        raise
+                    time.sleep(seconds)
+                else:
+                    return
 
     def put_file(self, key: str, path: Path, digest: str) -> None:
         if size_of_file(path) <= PIECE:
@@ -89,7 +114,7 @@ class _LibraryBackend(ObjectBackend):
             )
 
     def get(self, key: str, *, at_most: int) -> StoredObject:
-        with self._errors(key):
+        with self._errors(key, expected=NotFoundError):
             result = obstore.get(self._store, key)
             size = result.meta["size"]
             if size > at_most:
@@ -102,29 +127,20 @@ class _LibraryBackend(ObjectBackend):
         def pieces() -> Iterator[bytes]:
             for start in range(0, facts.size, PIECE):
                 end = min(start + PIECE, facts.size)
-                with self._errors(key):
+                with self._errors(key, expected=NotFoundError):
                     piece = obstore.get_range(self._store, key, start=start, end=end)
                 yield piece.to_bytes()
 
         return facts, pieces()
 
     def facts(self, key: str) -> ObjectFacts:
-        with self._errors(key):
-            result = obstore.get(self._store, key, options={"head": True})
+        with self._errors(key, expected=NotFoundError):
+            try:
+                result = obstore.get(self._store, key, options={"head": True})
+            except FileNotFoundError:
+                # The answer to HEAD has no body: only that to GET tells that the bucket is gone.
+                result = obstore.get(self._store, key)
             return ObjectFacts(result.meta["size"], result.attributes.get(_DIGEST))
-
-    def keys(self, prefix: str) -> Iterator[str]:
-        for page in self._pages(prefix):
-            yield from page
-
-    def _pages(self, prefix: str) -> Iterator[list[str]]:
-        pages = obstore.list(self._store, prefix, chunk_size=_LISTED_AT_ONCE)
-        while True:
-            with self._errors(None):
-                page = next(pages, None)
-            if page is None:
-                return
-            yield [found["path"] for found in page]
 
     def delete(self, key: str) -> None:
         with self._errors(key):
@@ -135,35 +151,41 @@ class _LibraryBackend(ObjectBackend):
                     raise
 
     @contextmanager
-    def _errors(self, key: str | None) -> Iterator[None]:
+    def _errors(
+        self, key: str | None, *, expected: type[StoragesError] | None = None
+    ) -> Iterator[None]:
+        """Type what is raised; `expected` is what a missing or a taken key means here."""
         try:
             yield
-        except (StoragesError, InvalidPathError):
+        except StoragesError:
             raise
         except (BaseError, OSError, ValueError) as error:
-            self._raise(key, error)
-
-    def _raise(self, key: str | None, error: Exception) -> NoReturn:
-        text = str(error)
-        for secret in self._secrets:
-            text = text.replace(secret, "***")
+            text = str(error)
+            for secret in self._secrets:
+                text = text.replace(secret, "***")
+            typed = self._typed(key, error, text, expected)
+        else:
+            return
         # The library's own error shows more than it should: it must not be seen with ours.
-        raise self._typed(key, error, text) from None
+        raise typed from None
 
-    def _typed(self, key: str | None, error: Exception, text: str) -> StoragesError:
+    def _typed(
+        self, key: str | None, error: Exception, text: str, expected: type[StoragesError] | None
+    ) -> StoragesError:
         status = _first(r"status code: ([0-9]{3})", text)
-        code = _first(r"<Code>(\w{1,100})</Code>", text)
+        code = _first(_CODE, text)
         message = _first(r"<Message>([^<]{1,300})", text)
         detail = ", ".join(filter(None, (status, code, message))) or text.partition("\n")[0][:300]
         if code == "NoSuchBucket":
             return BucketNotFoundError(self.where, None, detail)
-        if isinstance(error, FileNotFoundError) and key is not None:
+        if expected is NotFoundError and isinstance(error, FileNotFoundError):
             return NotFoundError(f"{key} in {self.where}")
-        if isinstance(error, (AlreadyExistsError, PreconditionError)) and key is not None:
-            return DocumentExistsError(self.where, key)
+        if expected is DocumentExistsError and isinstance(error, _TAKEN) and code not in _CONFLICTS:
+            return DocumentExistsError(self.where, key or "")
         if code in _FULL or status == "507":
             return StoreFullError(self.where, key, detail)
-        if status.startswith("4") and status not in ("408", "429"):
+        busy = status in ("408", "429") or code in _CONFLICTS
+        if status == "501" or (status.startswith("4") and not busy):
             return StoreRefusedError(self.where, key, detail)
         return StoreUnreachableError(self.where, key, detail)
 
@@ -178,6 +200,10 @@ class MemoryBackend(_LibraryBackend):
 
     def __init__(self) -> None:
         super().__init__(MemoryStore(), "memory")
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        for page in obstore.list(self._store, prefix):
+            yield from sorted(found["path"] for found in page)
 
 
 class S3Backend(_LibraryBackend):
@@ -227,12 +253,10 @@ class S3Backend(_LibraryBackend):
         self._server = server
 
     def keys(self, prefix: str) -> Iterator[str]:
-        last = ""
-        try:
-            for page in self._pages(prefix):
-                yield from page
-                last = page[-1]
-        except InvalidPathError:
-            # One strange key hides a page of good ones from the library; ours shows them all.
+        pages = listed_keys(self._server, prefix)
+        while True:
             with self._errors(None):
-                yield from raw_keys(self._server, prefix, after=last)
+                page = next(pages, None)
+            if page is None:
+                return
+            yield from page

@@ -20,8 +20,7 @@ from thoth.storages.sync.stacks import (
     ADVISED,
     OF_A_USER,
     locked_names,
-    record_given_stack,
-    record_stacks,
+    record_stacks_of_run,
 )
 
 if TYPE_CHECKING:
@@ -76,9 +75,10 @@ def _write(connection: Connection, facts: AdviserFacts, *, force: bool) -> bool:
         names.update(name for name, _ in facts.unresolved)
         packages = record_names(connection, names, urls).packages
     wanted = [(given.stack, OF_A_USER), *((product.stack, ADVISED) for product in products)]
-    stack, *stacks = record_stacks(connection, wanted)
-    columns = record_given_stack(connection, given, stack)
-    _RUNS.change(connection, run, {**facts.columns, **columns})
+    (stack, *stacks), columns = record_stacks_of_run(
+        connection, wanted, given.requirements, given.environment
+    )
+    _RUNS.change(connection, run, {**facts.columns, **columns, "software_stack_id": stack})
     rows = [product.columns(each) for product, each in zip(products, stacks, strict=True)]
     _PRODUCTS.write(connection, run, rows)
     unresolved = [(packages[name], specifier) for name, specifier in facts.unresolved]

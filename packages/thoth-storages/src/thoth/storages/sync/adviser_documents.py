@@ -41,7 +41,7 @@ def read_adviser_document(
     `document_id` is the name that it is stored under. Raises `InvalidDocumentError`, with the path
     of the offending key.
     """
-    run = RunDocument(content, document_id=document_id)
+    run = RunDocument(content, kind="adviser", document_id=document_id)
     columns = {
         **run.columns(),
         "origin": run.origin(),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from thoth.storages.graph.queries.environments import record_hardware
 from thoth.storages.sync.runs import PRODUCT_COLUMNS, NumberedRows, RunTable, write_document
-from thoth.storages.sync.stacks import INSPECTED, record_given, record_stacks
+from thoth.storages.sync.stacks import INSPECTED, record_stacks_of_run
 
 if TYPE_CHECKING:
     from thoth.storages.graph.connections import Connection
@@ -103,8 +103,9 @@ def _write(connection: Connection, facts: DependencyMonkeyFacts, *, force: bool)
     if run is None:
         return False
     wanted = [(response.product.stack, INSPECTED) for response in facts.responses]
-    stack_ids = record_stacks(connection, wanted)
-    columns = record_given(connection, facts.requirements, facts.environment)
+    stack_ids, columns = record_stacks_of_run(
+        connection, wanted, facts.requirements, facts.environment
+    )
     _RUNS.change(connection, run, {**facts.columns, **columns})
     inspections = _add_inspections(connection, facts, stack_ids)
     rows = [

@@ -11,7 +11,7 @@ from thoth.storages.sync.core_metadata import shown
 from thoth.storages.sync.document_parts import Invalid
 from thoth.storages.sync.documents import checked_document_id, read_document
 from thoth.storages.sync.inspection_documents import InspectionRecord, read_specification
-from thoth.storages.sync.run_documents import label
+from thoth.storages.sync.run_documents import check_kind, label
 from thoth.storages.sync.stack_documents import (
     Product,
     ProductEntry,
@@ -41,18 +41,19 @@ class ResponseEntry(msgspec.Struct, frozen=True):
     response: str | None = None
 
 
-class Report(msgspec.Struct, frozen=True):
-    """What a run generated; `{ERROR, stack_info}` of one that failed has neither."""
+class Report(msgspec.Struct, frozen=True, rename={"failure": "ERROR"}):
+    """What a run generated; `{ERROR, stack_info}` of one that failed has none of it."""
 
     skipped: int | None = None
     responses: list[ResponseEntry] | None = None
+    failure: Any = None
 
 
 class DependencyMonkeyReport(msgspec.Struct, frozen=True):
     """The `result` of a report."""
 
     parameters: Parameters
-    error: bool = False
+    error: bool | None = None
     error_msg: Any = None
     report: Report | None = None
 
@@ -84,6 +85,7 @@ def read_dependency_monkey_document(
     `InvalidDocumentError`, with the path of the offending key.
     """
     document = read_document(content, DependencyMonkeyReport, document_id=document_id)
+    check_kind(document, document_id or "dependency")
     invalid = Invalid(document.document_id)
     parameters = document.result.parameters
     report = document.result.report or Report()
@@ -95,12 +97,12 @@ def read_dependency_monkey_document(
         "skipped": invalid.number(report.skipped, "result.report.skipped"),
         "duration": document.metadata.duration,
         "seed": invalid.number(parameters.seed, f"{path}.seed", bits=63),
-        "error": document.result.error,
+        "error": bool(document.result.error or report.failure),
         "created_at": document.created_at,
         "analyzer_version": label(document.metadata.analyzer_version),
         "decision_type": label(parameters.decision_type),
         "predictor": label(parameters.predictor),
-        "error_message": shown(document.result.error_msg),
+        "error_message": shown(document.result.error_msg) or shown(report.failure or None),
         "parameters": invalid.json(kept, path),
     }
     return DependencyMonkeyFacts(

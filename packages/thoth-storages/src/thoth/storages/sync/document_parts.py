@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from thoth.storages.exceptions import InvalidDocumentError, InvalidRecordError
 from thoth.storages.graph import json_values
@@ -16,6 +16,9 @@ from thoth.storages.graph.versions import (
     normalize_version,
 )
 from thoth.storages.sync.documents import read_part
+
+if TYPE_CHECKING:
+    from thoth.storages.exceptions import StoragesError
 
 MAX_NAME_CHARACTERS = 512
 """A package's name, a version, a URL and the name of an environment may have so many characters."""
@@ -93,3 +96,9 @@ class Invalid:
             return self.text(normalize_index_url(self.text(value, path)) or "", path)
         except InvalidRecordError as error:
             raise self(path, error.problem) from error
+
+
+def message_of(document_id: str, error: StoragesError) -> str:
+    """Return what an error says, after the id of its document unless it names that itself."""
+    said = str(error)
+    return said if document_id in said else f"{document_id}: {said}"

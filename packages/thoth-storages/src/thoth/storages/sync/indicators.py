@@ -52,11 +52,9 @@ def read_indicator(output: object) -> Indicator | None:
     """Return the indicator that a script wrote, None where its output is none (it has no name)."""
     if not isinstance(output, dict):
         return None
-    name, component = output.get("name"), output.get("component")
+    name, component = output.get("name"), output.get("component") or output.get("framework")
     if not isinstance(name, str) or not name or not output.keys() & {"@result", "@parameters"}:
         return None
-    if component is None:
-        component = output.get("framework")
     other = {key: value for key, value in output.items() if key not in _KNOWN}
     score = output.get("overall_score")
     overall_score = _float(score)

@@ -11,12 +11,7 @@ import msgspec
 
 from thoth.storages.graph.queries.names import record_names
 from thoth.storages.sync.runs import RUN_ON_STACK_COLUMNS, NumberedRows, RunTable, write_document
-from thoth.storages.sync.stacks import (
-    OF_A_USER,
-    locked_names,
-    record_given_stack,
-    record_stacks,
-)
+from thoth.storages.sync.stacks import OF_A_USER, locked_names, record_stacks_of_run
 
 if TYPE_CHECKING:
     from thoth.storages.graph.connections import Connection
@@ -54,13 +49,15 @@ def _write(connection: Connection, facts: ProvenanceFacts, *, force: bool) -> bo
     run = _RUNS.begin(connection, facts.document_id, facts.columns, force=force)
     if run is None:
         return False
-    names, urls = locked_names([facts.given.stack])
+    given = facts.given
+    names, urls = locked_names([given.stack])
     names.update(each.package_name for each in facts.findings if each.package_name is not None)
     urls.update(each.index_url for each in facts.findings if each.index_url is not None)
     known = record_names(connection, names, urls)
-    (stack,) = record_stacks(connection, [(facts.given.stack, OF_A_USER)])
-    columns = record_given_stack(connection, facts.given, stack)
-    _RUNS.change(connection, run, {**facts.columns, **columns})
+    (stack,), columns = record_stacks_of_run(
+        connection, [(given.stack, OF_A_USER)], given.requirements, given.environment
+    )
+    _RUNS.change(connection, run, {**facts.columns, **columns, "software_stack_id": stack})
     rows = [
         {
             **finding.columns,

@@ -51,7 +51,7 @@ def read_provenance_document(
     `document_id` is the name that it is stored under. Raises `InvalidDocumentError`, with the path
     of the offending key.
     """
-    run = RunDocument(content, document_id=document_id)
+    run = RunDocument(content, kind="provenance", document_id=document_id)
     return ProvenanceFacts(
         document_id=run.document_id,
         columns={**run.columns(), "origin": run.origin()},
@@ -63,9 +63,10 @@ def read_provenance_document(
 def _finding(content: Any, path: str, invalid: Invalid) -> Finding:
     entry = invalid.part(content, FindingEntry, path)
     name, version, url = entry.package_name, entry.package_version, entry.index_url
-    other = {
-        key: value for key, value in content.items() if key not in FindingEntry.__struct_fields__
-    }
+    known = set(FindingEntry.__struct_fields__)
+    if entry.type:
+        known.remove("severity")
+    other = {key: value for key, value in content.items() if key not in known}
     columns = {
         "package_version": invalid.version(version, f"{path}.package_version") if version else None,
         "finding_type": label(entry.type or entry.severity),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from thoth.storages.graph.queries.release_batches import read_requirement
 from thoth.storages.graph.release_records import ReleaseRecord
 from thoth.storages.sync.run_documents import RunDocument
 from thoth.storages.sync.solver_entries import (
@@ -47,7 +48,7 @@ def read_revsolver_document(
     `document_id` is the name that it is stored under. Raises `InvalidDocumentError`, with the path
     of the offending key.
     """
-    run = RunDocument(content, document_id=document_id)
+    run = RunDocument(content, kind="revsolver", document_id=document_id)
     name = run.invalid.package_name(_subject(run, "package_name"), "result.package_name")
     version = run.invalid.version(_subject(run, "package_version"), "result.package_version")
     return RevSolverFacts(
@@ -88,4 +89,7 @@ def _dependent(
     if text is None:
         key, problem = requirement_problem(dependency)
         raise invalid(f"{place}.{key}", problem)
-    return release, invalid.text(text, place, most=MAX_REQUIREMENT_CHARACTERS)
+    requirement = read_requirement(invalid.text(text, place, most=MAX_REQUIREMENT_CHARACTERS))
+    if requirement is None or requirement.name != package_name:
+        raise invalid(f"{place}.specifier", "is not a version specifier (PEP 440)")
+    return release, text

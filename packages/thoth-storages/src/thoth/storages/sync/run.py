@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from thoth.storages.documents.ids import REQUEST_SUFFIX, problem_of
 from thoth.storages.exceptions import InvalidArgumentError, StoragesError
 from thoth.storages.graph.database import GraphDatabase
+from thoth.storages.sync.document_parts import message_of
 from thoth.storages.sync.handlers import kind_of, known_handlers
 from thoth.storages.sync.syncing import FAILED, SKIPPED, Named, Outcome, Syncing
 from thoth.storages.sync.worker import Task, outcomes_of_workers
@@ -230,7 +231,7 @@ class _Run:
         if outcome.error is not None:
             if not self._task.graceful:
                 raise outcome.error
-            _logger.warning("Not synced: %s: %s", outcome.document_id, outcome.error)
+            _logger.warning("Not synced: %s", message_of(outcome.document_id, outcome.error))
         is_failed, is_skipped = outcome.outcome == FAILED, outcome.outcome == SKIPPED
         synced = int(not is_failed and not is_skipped)
         self._add(outcome.kind, SyncCounts(1, synced, int(is_skipped), int(is_failed)))

@@ -45,14 +45,18 @@ class RunResult(msgspec.Struct, frozen=True):
 class RunDocument:
     """A document of a run, of which parts are read one by one.
 
-    `content` is that of `result`, `report` an object or an array. Every method raises
-    `InvalidDocumentError`, with the path of the offending key.
+    `kind` is what ids of such documents begin with, `content` is that of `result`, `report` an
+    object or an array. Every method raises `InvalidDocumentError`, with the path of the offending
+    key.
     """
 
-    def __init__(self, content: dict[str, Any] | bytes, *, document_id: str | None) -> None:
+    def __init__(
+        self, content: dict[str, Any] | bytes, *, kind: str, document_id: str | None
+    ) -> None:
         self._document: Document[RunResult] = read_document(
             content, RunResult, document_id=document_id
         )
+        check_kind(self._document, document_id or kind)
         self.document_id = self._document.document_id
         self.invalid = Invalid(self.document_id)
         self.content: dict[str, Any] = self._document.content["result"]
@@ -144,6 +148,16 @@ class RunDocument:
             raise self.invalid(path, "is not an array")
         for number, entry in enumerate(entries):
             yield entry, f"{path}[{number}]"
+
+
+def check_kind(document: Document[Any], expected: str) -> None:
+    """Refuse a document whose own id is one of another kind: whatever keys it has mean others.
+
+    `expected` is an id of the kind, or what such ids begin with. Raises `InvalidDocumentError`.
+    """
+    own, dash, _ = (document.metadata.document_id or "").partition("-")
+    if dash and own != expected.partition("-")[0]:
+        raise document.invalid("metadata.document_id", "is that of a document of another kind")
 
 
 def label(text: str | None) -> str | None:

@@ -147,14 +147,18 @@ class DistinctRows:
     def __init__(self, table: str, columns: Mapping[str, str], *, run: str) -> None:
         names = _names(columns)
         arrays = ", ".join(f"%({name})s::{kind}[]" for name, kind in columns.items())
-        wanted = f"SELECT {names} FROM unnest({arrays}) AS wanted ({names})"
+        wanted = f"unnest({arrays}) AS wanted ({names})"
+        same = " AND ".join(f'wanted."{name}" = stored."{name}"' for name in columns)
         self._columns = tuple(columns)
+        # Not NOT IN, which looks through all that is wanted for each row where that is much.
         self._delete = f"""
-            DELETE FROM {table} WHERE {run} = %(run)s AND ({names}) NOT IN ({wanted})
+            DELETE FROM {table} AS stored
+             WHERE {run} = %(run)s
+               AND NOT EXISTS (SELECT FROM {wanted} WHERE {same})
         """
         self._add = f"""
             INSERT INTO {table} ({run}, {names})
-            SELECT %(run)s, * FROM ({wanted}) AS new ORDER BY {names}
+            SELECT %(run)s, {names} FROM {wanted} ORDER BY {names}
             ON CONFLICT DO NOTHING
         """
 

@@ -19,14 +19,14 @@ from thoth.storages.graph.versions import normalize_os
 from thoth.storages.sync.document_parts import MAX_NAME_CHARACTERS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from thoth.storages.sync.document_parts import Invalid
 
 ReleaseName: TypeAlias = tuple[str, str, str | None]
 """Name, version and index URL of a release, normalised."""
 
-_PIN = re.compile(r"\s*(?:===?)?\s*([^\s,;*<>=!~]+)\s*")
+_PIN = re.compile(r"(?:===?)?\s*([^\s,;*<>=!~]+)")
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)
 _USER_INFO = re.compile(r"://[^/@\s]*@")
 _PYTHON = re.compile(r"([0-9]{1,4})\.([0-9]{1,4})(?:[.a-z+].*)?", re.ASCII)
@@ -69,6 +69,11 @@ class GivenStack(msgspec.Struct, frozen=True):
     stack: Stack | None
     environment: SoftwareKey | None
 
+    @property
+    def requirements(self) -> Requirements | None:
+        """The requirements of the stack, if they are known."""
+        return None if self.stack is None else self.stack.requirements
+
 
 class ProductEntry(msgspec.Struct, frozen=True):
     """A stack that a run made, as documents have it."""
@@ -96,11 +101,11 @@ class Product(msgspec.Struct, frozen=True):
 
 def read_product(entry: ProductEntry, path: str, invalid: Invalid) -> Product:
     """Return a stack that a run made, which lies at a path. Raises `InvalidDocumentError`."""
-    justification = [] if entry.justification is None else entry.justification
+    justification = invalid.json(entry.justification, f"{path}.justification")
     return Product(
         stack=read_stack(entry.project or Project(), f"{path}.project", invalid),
         score=entry.score,
-        justification=invalid.json(justification, f"{path}.justification"),
+        justification="[]" if justification == "null" else justification,
     )
 
 
@@ -127,10 +132,10 @@ def read_stack(project: Project, path: str, invalid: Invalid) -> Stack | None:
     return Stack(requirements, lock, environment)
 
 
-def release_records(locks: Mapping[bytes, Lock]) -> list[ReleaseRecord]:
+def release_records(locks: Iterable[Lock]) -> list[ReleaseRecord]:
     """Return the records of all releases of locks, each once, with all their hashes."""
     hashes: dict[ReleaseName, set[bytes]] = {}
-    for lock in locks.values():
+    for lock in locks:
         for release in lock.releases:
             hashes.setdefault(release, set()).update(lock.hashes[release])
     return [
@@ -153,13 +158,13 @@ def read_requirements(
     """Return requirements given as a Pipfile, None where there are none."""
     canonical: dict[str, Any] = {}
     for section in ("packages", "dev-packages"):
-        entries = _object(pipfile, section, path, invalid)
-        packages = {
-            invalid.package_name(name, f"{path}.{section}.{name[:100]}"): _requirement(
-                entry, f"{path}.{section}.{name}", invalid
-            )
-            for name, entry in entries.items()
-        }
+        packages: dict[str, Any] = {}
+        for name, entry in _object(pipfile, section, path, invalid).items():
+            package = _package(name, f"{path}.{section}", invalid)
+            place = f"{path}.{section}.{name}"
+            requirement = _requirement(entry, place, invalid)
+            if packages.setdefault(package, requirement) != requirement:
+                raise invalid(place, "is required otherwise under another spelling of its name")
         if packages:
             canonical[section] = packages
     if not canonical:
@@ -194,6 +199,12 @@ def _requirement(entry: Any, path: str, invalid: Invalid) -> Any:
     return found
 
 
+def _package(name: str, path: str, invalid: Invalid) -> str:
+    """Return the name of a package, normalised, that is a key of the object at a path."""
+    shown = name[:100] if name.isprintable() else ascii(name[:100])
+    return invalid.package_name(name, f"{path}.{shown}")
+
+
 def without_user_info(text: str) -> str:
     """Return a text with the user info left out of the URLs in it: it may be a password."""
     return _USER_INFO.sub("://", text)
@@ -218,7 +229,7 @@ def read_lock(project: Project, path: str, invalid: Invalid) -> Lock | None:
     for section in ("default", "develop"):
         for name, entry in _object(locked, section, where, invalid).items():
             place = f"{where}.{section}.{name}"
-            package = invalid.package_name(name, f"{where}.{section}.{name[:100]}")
+            package = _package(name, f"{where}.{section}", invalid)
             if isinstance(entry, str):
                 entry = {"version": entry}
             if not isinstance(entry, dict):
@@ -256,7 +267,7 @@ def make_lock(
 
 
 def _version(text: Any, path: str, invalid: Invalid) -> str:
-    found = _PIN.fullmatch(text) if isinstance(text, str) else None
+    found = _PIN.fullmatch(text.strip()) if isinstance(text, str) else None
     if found is None or len(found[1]) > MAX_NAME_CHARACTERS:
         raise invalid(path, "is not one version, such as ==1.0")
     return invalid.version(found[1], path)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from thoth.storages.graph.connections import Connection
     from thoth.storages.graph.queries.environments import SoftwareKey
-    from thoth.storages.sync.stack_documents import GivenStack, Lock, Requirements, Stack
+    from thoth.storages.sync.stack_documents import Lock, Requirements, Stack
 
 # What is found is locked, so that nobody deletes it before it is referred to.
 _FIND_REQUIREMENTS = f"""
@@ -118,28 +118,76 @@ def record_stacks(
     None has none. The releases of their locks are recorded with them. For the caller's transaction,
     which may fail for another's sake (`in_transaction` tries it again).
     """
+    return _record(connection, wanted, _parts(connection, wanted))
+
+
+def record_stacks_of_run(
+    connection: Connection,
+    wanted: Sequence[tuple[Stack | None, StackOrigin]],
+    requirements: Requirements | None,
+    environment: SoftwareKey | None,
+) -> tuple[list[int | None], dict[str, int | None]]:
+    """Return the ids of stacks, and the columns that say what a run was given.
+
+    That is requirements and an environment, which are added where they are not known; the stacks
+    are recorded as `record_stacks` does.
+    """
+    parts = _parts(connection, wanted, requirements, environment)
+    columns = {
+        "stack_requirements_id": parts.id_of_requirements(requirements),
+        "software_environment_id": parts.id_of_environment(environment),
+    }
+    return _record(connection, wanted, parts), columns
+
+
+class _Parts(NamedTuple):
+    """Ids of what stacks consist of."""
+
+    locks: dict[bytes, int]
+    requirements: dict[bytes, int]
+    environments: dict[SoftwareKey, int]
+
+    def id_of_requirements(self, requirements: Requirements | None) -> int | None:
+        return None if requirements is None else self.requirements[requirements.digest]
+
+    def id_of_environment(self, environment: SoftwareKey | None) -> int | None:
+        return None if environment is None else self.environments[environment]
+
+
+def _parts(
+    connection: Connection,
+    wanted: Sequence[tuple[Stack | None, StackOrigin]],
+    requirements: Requirements | None = None,
+    environment: SoftwareKey | None = None,
+) -> _Parts:
+    """Find or add what stacks consist of, and what is given besides, each kind in one go."""
     stacks = [stack for stack, _ in wanted if stack is not None]
-    if not stacks:
-        return [None] * len(wanted)
-    locks = _record_locks(connection, (stack.lock for stack in stacks if stack.lock is not None))
-    requirements = record_requirements(
-        connection, (stack.requirements for stack in stacks if stack.requirements is not None)
+    all_requirements = [requirements, *(stack.requirements for stack in stacks)]
+    environments = [environment, *(stack.environment for stack in stacks)]
+    return _Parts(
+        _record_locks(connection, [stack.lock for stack in stacks if stack.lock is not None]),
+        record_requirements(connection, [each for each in all_requirements if each is not None]),
+        record_software(connection, [each for each in environments if each is not None]),
     )
-    environments = record_software(
-        connection, [stack.environment for stack in stacks if stack.environment is not None]
-    )
+
+
+def _record(
+    connection: Connection, wanted: Sequence[tuple[Stack | None, StackOrigin]], parts: _Parts
+) -> list[int | None]:
     keys = [
         None
         if stack is None
         else (
-            None if stack.requirements is None else requirements[stack.requirements.digest],
-            None if stack.lock is None else locks[stack.lock.digest],
-            None if stack.environment is None else environments[stack.environment],
+            parts.id_of_requirements(stack.requirements),
+            None if stack.lock is None else parts.locks[stack.lock.digest],
+            parts.id_of_environment(stack.environment),
             *origin,
         )
         for stack, origin in wanted
     ]
     distinct = list(dict.fromkeys(key for key in keys if key is not None))
+    if not distinct:
+        return [None] * len(keys)
     parameters = {
         "requirements": [key[0] for key in distinct],
         "locks": [key[1] for key in distinct],
@@ -166,32 +214,12 @@ def locked_names(stacks: Iterable[Stack | None]) -> tuple[set[str], set[str]]:
     return {name for name, _, _ in releases}, {url for _, _, url in releases if url is not None}
 
 
-def record_given_stack(
-    connection: Connection, given: GivenStack, stack_id: int | None
-) -> dict[str, int | None]:
-    """Return the columns that say which stack a run was given; `stack_id` is that of the stack."""
-    requirements = None if given.stack is None else given.stack.requirements
-    columns = record_given(connection, requirements, given.environment)
-    return {**columns, "software_stack_id": stack_id}
-
-
-def record_given(
-    connection: Connection, requirements: Requirements | None, environment: SoftwareKey | None
-) -> dict[str, int | None]:
-    """Return the columns that say what a run was given: requirements, and an environment."""
-    known = record_requirements(connection, [] if requirements is None else [requirements])
-    environments = record_software(connection, [] if environment is None else [environment])
-    return {
-        "stack_requirements_id": next(iter(known.values()), None),
-        "software_environment_id": next(iter(environments.values()), None),
-    }
-
-
-def _record_locks(connection: Connection, locks: Iterable[Lock]) -> dict[bytes, int]:
-    wanted = {lock.digest: lock for lock in locks}
-    if not wanted:
+def _record_locks(connection: Connection, locks: Sequence[Lock]) -> dict[bytes, int]:
+    if not locks:
         return {}
-    records = release_records(wanted)
+    # Of equal locks, each may know other hashes of the releases.
+    records = release_records(locks)
+    wanted = {lock.digest: lock for lock in locks}
     releases = dict(
         zip(
             ((record.package, record.version, record.index_url) for record in records),

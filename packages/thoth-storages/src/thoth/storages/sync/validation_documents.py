@@ -3,20 +3,20 @@
 `result` is a validation with the job that answered it, and under `answer` the answer itself as the
 validator gave it. What the graph keeps as bytes, `request` and `answer`, is JSON in a document;
 should it be none, or not be written as we write it, the document has `{"base64": ...}`. So both
-come back as they were.
+come back as they were. What a validator reports by itself is read, too (`validation_reports`).
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 from uuid import UUID
 
 import msgspec
 
-from thoth.storages.exceptions import InvalidRecordError
+from thoth.storages.exceptions import InvalidDocumentError, InvalidRecordError
 from thoth.storages.graph import json_values
 from thoth.storages.graph.queries.validations import check_finished, check_new
 from thoth.storages.graph.queries.values import HASH_BYTES, storable_text
@@ -25,6 +25,7 @@ from thoth.storages.graph.validation_records import FinishedJob, FinishedValidat
 from thoth.storages.sync.document_parts import Invalid
 from thoth.storages.sync.documents import read_document
 from thoth.storages.sync.stack_documents import Requirements, Stack, make_lock
+from thoth.storages.sync.validation_reports import NEVER, encode, is_report, read_report
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -181,6 +182,12 @@ class _RawDocument(msgspec.Struct, frozen=True):
     result: _Raw
 
 
+# Made once, while only one thread can be here: threads that decode into a type for the first time,
+# at the same time, kill the process (msgspec 0.22).
+_RAW_DOCUMENT = msgspec.json.Decoder(_RawDocument)
+_ANSWER = msgspec.json.Decoder(Answer)
+
+
 def read_validation_document(
     content: dict[str, Any] | bytes, *, document_id: str | None = None
 ) -> ValidationFacts:
@@ -189,11 +196,16 @@ def read_validation_document(
     `document_id` counts before the id that the document has. Raises `InvalidDocumentError`, with
     the path of the offending key.
     """
-    document = read_document(content, Result, document_id=document_id)
+    try:
+        document = read_document(content, Result, document_id=document_id)
+    except InvalidDocumentError:
+        if not is_report(content, document_id=document_id):
+            raise
+        return _read_report(content, document_id)
     result, invalid = document.result, Invalid(document.document_id)
     raw = _Raw()
     if not isinstance(content, dict):
-        raw = msgspec.json.decode(content, type=_RawDocument).result
+        raw = _RAW_DOCUMENT.decode(content).result
     request = _as_bytes(result.request, raw.request, "result.request", invalid)
     answer = None
     if result.answer is not None:
@@ -202,16 +214,49 @@ def read_validation_document(
     return validation_facts(validation, answer, document.document_id)
 
 
+def _read_report(content: dict[str, Any] | bytes, document_id: str | None) -> ValidationFacts:
+    """Return the rows that what a validator reports becomes, as if it had been a job of its own."""
+    read = read_report(content, document_id=document_id)
+    report = read.report
+    job = Job(
+        id=report.id,
+        question=read.question(),
+        attempt=report.attempt,
+        created_at=report.created_at,
+        started_at=report.started_at,
+        finished_at=report.finished_at,
+    )
+    result = Result(
+        id=report.id,
+        ecosystem=report.ecosystem,
+        stack_specification=report.stack_specification,
+        request=None,
+        created_at=report.created_at,
+        expires_at=report.expires_at or NEVER,
+        phase=report.phase,
+        valid=report.valid,
+        reason=report.reason,
+        raw_log=report.raw_log or "",
+        job=job,
+    )
+    validation = _validation(result, read.request, read.answer, Invalid(read.document_id))
+    return validation_facts(validation, read.answer, read.document_id, path="result")
+
+
 def validation_facts(
-    validation: FinishedValidation, answer: bytes | None, document_id: str
+    validation: FinishedValidation,
+    answer: bytes | None,
+    document_id: str,
+    *,
+    path: str = "result.answer",
 ) -> ValidationFacts:
-    """Return the rows that the document of a validation becomes.
+    """Return the rows that the document of a validation becomes, whose answer lies at a path.
 
     Raises `InvalidDocumentError`, with the path of the offending key in the document.
     """
     stacks = []
     if validation.ecosystem == STACKS_OF:
-        stacks = _stacks(validation.stack_specification, answer, Invalid(document_id))
+        stacks = _stacks(validation.stack_specification, answer, path, Invalid(document_id))
     return ValidationFacts(document_id, validation, answer, stacks)
 
 
@@ -222,7 +267,7 @@ def _as_bytes(value: Any, raw: msgspec.Raw, path: str, invalid: Invalid) -> byte
             return base64.b64decode(value[_BASE64], validate=True)
         except (TypeError, ValueError) as error:
             raise invalid(f"{path}.{_BASE64}", "is not base64") from error
-    return bytes(raw) or msgspec.json.encode(value)
+    return bytes(raw) or encode(value, path, document_id=invalid.document_id)
 
 
 def _validation(
@@ -263,8 +308,8 @@ def _validation(
         ecosystem=result.ecosystem,
         stack_specification=result.stack_specification,
         request=request,
-        created_at=result.created_at,
-        expires_at=result.expires_at,
+        created_at=_utc(result.created_at, "result.created_at", invalid),
+        expires_at=_utc(result.expires_at, "result.expires_at", invalid),
         job_id=job.id,
         question=question,
         phase=result.phase,
@@ -275,38 +320,48 @@ def _validation(
         crashes=job.crashes,
         interruptions=job.interruptions,
         worker=job.worker,
-        job_created_at=job.created_at,
-        started_at=job.started_at,
-        finished_at=job.finished_at,
+        job_created_at=_utc(job.created_at, "result.job.created_at", invalid),
+        started_at=job.started_at and _utc(job.started_at, "result.job.started_at", invalid),
+        finished_at=_utc(job.finished_at, "result.job.finished_at", invalid),
         result_digest=hashlib.sha256(answer).digest() if answer else None,
     )
+
+
+def _utc(time: datetime, path: str, invalid: Invalid) -> datetime:
+    """Return a time in UTC; one that only another zone can tell could never be read again."""
+    try:
+        return time.astimezone(UTC)
+    except OverflowError as error:
+        raise invalid(path, "is out of range") from error
 
 
 # --- stacks --------------------------------------------------------------------------------------
 
 
-def _stacks(specification: str, answer: bytes | None, invalid: Invalid) -> list[Stack]:
+def _stacks(specification: str, answer: bytes | None, path: str, invalid: Invalid) -> list[Stack]:
     """Return a stack for each target: with its lock, where one was found."""
     requirements = _requirements(specification, invalid)
-    targets = _targets(answer or b"", invalid)
+    targets = _targets(answer or b"", path, invalid)
     stacks = [] if targets else [Stack(requirements, None, None)]
     for number, answered in enumerate(targets):
-        path = f"result.answer.results[{number}]"
-        lock = _lock(answered.lock or [], f"{path}.lock", invalid)
-        environment = _environment(answered, f"{path}.target.markers", invalid)
+        place = f"{path}.results[{number}]"
+        lock = _lock(answered.lock or [], f"{place}.lock", invalid)
+        environment = _environment(answered, f"{place}.target.markers", invalid)
         stacks.append(Stack(requirements, lock, environment))
     return [stack for stack in stacks if stack.requirements or stack.lock]
 
 
-def _targets(answer: bytes, invalid: Invalid) -> Sequence[TargetAnswer]:
+def _targets(answer: bytes, path: str, invalid: Invalid) -> Sequence[TargetAnswer]:
     """Return what an answer says of each target; nothing where it is none of ours."""
     try:
-        return msgspec.json.decode(answer, type=Answer).results or ()
-    except msgspec.ValidationError:
+        return _ANSWER.decode(answer).results or ()
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        pass
+    try:
         value = msgspec.json.decode(answer)
-        found = invalid.part(value, Answer, "result.answer") if isinstance(value, dict) else None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        found = None
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return ()
+    found = invalid.part(value, Answer, path) if isinstance(value, dict) else None
     return (found and found.results) or ()
 
 
@@ -316,7 +371,7 @@ def _requirements(specification: str, invalid: Invalid) -> Requirements | None:
     A package that several lines require has a list of entries. Lines that are not understood are
     kept as they are.
     """
-    packages: dict[str, list[dict[str, Any]]] = {}
+    packages: dict[str, dict[bytes, dict[str, Any]]] = {}
     others: set[str] = set()
     for line in filter(None, map(str.strip, specification.split("\n"))):
         parsed = parse_requirement(line)
@@ -328,21 +383,22 @@ def _requirements(specification: str, invalid: Invalid) -> Requirements | None:
             entry["extras"] = list(parsed.extras)
         if parsed.marker is not None:
             entry["markers"] = parsed.marker
-        entries = packages.setdefault(parsed.name, [])
-        if entry not in entries:
-            entries.append(entry)
+        packages.setdefault(parsed.name, {})[msgspec.json.encode(entry)] = entry
     canonical: dict[str, Any] = {}
     if packages:
-        canonical["packages"] = {
-            name: entries[0] if len(entries) == 1 else sorted(entries, key=msgspec.json.encode)
-            for name, entries in packages.items()
-        }
+        canonical["packages"] = {name: _in_order(packages[name]) for name in packages}
     if others:
         canonical["others"] = sorted(others)
     if not canonical:
         return None
     text = invalid.json(canonical, "result.stack_specification")
     return Requirements(json_values.digest(text), text)
+
+
+def _in_order(entries: dict[bytes, dict[str, Any]]) -> Any:
+    """Return the only entry, or all of them in the order of their JSON."""
+    ordered = [entries[encoded] for encoded in sorted(entries)]
+    return ordered if len(ordered) > 1 else ordered[0]
 
 
 def _lock(locked: Sequence[LockedRelease], path: str, invalid: Invalid) -> Lock | None:

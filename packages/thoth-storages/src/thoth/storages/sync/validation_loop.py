@@ -19,10 +19,13 @@ from thoth.storages.exceptions import (
     DocumentExistsError,
     DocumentStoreError,
     InvalidDocumentError,
+    StoragesError,
     StoreFullError,
+    StoreRefusedError,
     StoreUnreachableError,
 )
 from thoth.storages.graph.queries.validation_documents import PAGE, validation_document_id
+from thoth.storages.sync.document_parts import message_of
 from thoth.storages.sync.validation import sync_finished_validations
 from thoth.storages.sync.validation_documents import (
     ValidationFacts,
@@ -35,7 +38,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from uuid import UUID
 
-    from thoth.storages.exceptions import StoragesError
     from thoth.storages.graph.database import GraphDatabase
     from thoth.storages.graph.validation_records import FinishedValidation
 
@@ -62,8 +64,9 @@ class ValidationLoop:
     `metadata` makes the `metadata` of a document, but for its `document_id`, of the validation.
     Documents go to the store that the graph's settings name, or to `store`. `on_failed` is called
     with the id of each document that cannot be stored or synced, and why; by default that is
-    logged. Safe for many processes at once: a document is stored and synced once, whoever does it,
-    and whoever died.
+    logged. Many documents are stored at once, unless it is to be `in_turn`: in the caller's thread,
+    with no others that a process which is to end would wait for. Safe for many processes at once: a
+    document is stored and synced once, whoever does it, and whoever died.
     """
 
     def __init__(
@@ -74,6 +77,7 @@ class ValidationLoop:
         store: ValidationResultsStore | None = None,
         lease: timedelta = LEASE,
         on_failed: Callable[[str, StoragesError], None] | None = None,
+        in_turn: bool = False,
     ) -> None:
         self._graph = graph
         self._queue = graph.validation_documents
@@ -81,6 +85,7 @@ class ValidationLoop:
         self._store = store or ValidationResultsStore(settings=graph.settings)
         self._lease = lease
         self._on_failed = on_failed or _log_failed
+        self._in_turn = in_turn
 
     def store(self, *, at_most: int = BATCH, job_id: UUID | None = None) -> int:
         """Store and sync the documents of jobs that are due; return how many jobs these were.
@@ -116,7 +121,7 @@ class ValidationLoop:
         document_ids = self._queue.claim_removals(at_most=at_most, lease=self._lease)
         if document_ids:
             self._connect()
-            for _ in in_order(self._store.ceph.delete, document_ids):
+            for _ in in_order(self._store.ceph.delete, document_ids, in_turn=self._in_turn):
                 pass
             self._queue.settle_removals(document_ids)
         return len(document_ids)
@@ -132,14 +137,18 @@ class ValidationLoop:
         """
         more: list[UUID] = []
         for validations in _portions(self._unstored(jobs, more)):
-            stored = []
-            for facts, error in in_order(self._stored, validations):
-                if error is None:
-                    stored.append(facts)
-                else:
+            outcomes = [
+                (facts, None if self._is_stored(facts, error) else error)
+                for facts, error in in_order(self._stored, validations, in_turn=self._in_turn)
+            ]
+            refusals = [error for _, error in outcomes if isinstance(error, StoreRefusedError)]
+            if len(refusals) == len(outcomes):
+                raise refusals[0]  # a store that takes nothing is away
+            for facts, error in outcomes:
+                if error is not None:
                     self._on_failed(facts.document_id, error)
                     failed.add(facts.validation.job_id)
-            self._sync(stored, failed)
+            self._sync([facts for facts, error in outcomes if error is None], failed)
         return [job_id for job_id in more if job_id not in failed]
 
     def _unstored(self, jobs: Sequence[UUID], more: list[UUID]) -> Iterator[_Answered]:
@@ -166,18 +175,30 @@ class ValidationLoop:
             facts = validation_facts(validation, answer, document_id)
             metadata = {**self._metadata(validation), "document_id": document_id}
             blob = validation_document(validation, answer, metadata)
-            try:
-                self._store.ceph.store_blob(blob, document_id)
-            except DocumentExistsError:
-                # Whoever stored it may have had another name for itself, and died thereafter.
-                found = self._store.ceph.retrieve_blob(document_id)
-                if read_validation_document(found, document_id=document_id) != facts:
-                    raise
+            self._store.ceph.store_blob(blob, document_id)
         except _AWAY:
             raise
         except (DocumentStoreError, InvalidDocumentError) as error:
             return facts, error
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is of this document
+            problem = f"cannot be made: {type(error).__name__}: {error}"
+            return facts, InvalidDocumentError(document_id, "", problem)
         return facts, None
+
+    def _is_stored(self, facts: ValidationFacts, error: StoragesError | None) -> bool:
+        """Say whether a document is there that tells the same, where it could not be stored.
+
+        Whoever stored it may have had another name for itself, and died thereafter.
+        """
+        if not isinstance(error, DocumentExistsError):
+            return False
+        try:
+            found = self._store.ceph.retrieve_blob(facts.document_id)
+            return read_validation_document(found, document_id=facts.document_id) == facts
+        except _AWAY:
+            raise
+        except StoragesError:
+            return False
 
     def _sync(self, stored: Sequence[ValidationFacts], failed: set[UUID]) -> None:
         """Sync documents together, or one by one where one of them cannot be."""
@@ -205,7 +226,7 @@ class ValidationLoop:
 
 
 def _log_failed(document_id: str, error: StoragesError) -> None:
-    _logger.warning("A validation's document waits: %s: %s", document_id, error)
+    _logger.warning("A validation's document waits: %s", message_of(document_id, error))
 
 
 def _portions(answered: Iterator[_Answered]) -> Iterator[Sequence[_Answered]]:

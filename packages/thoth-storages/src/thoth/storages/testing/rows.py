@@ -16,13 +16,18 @@ if TYPE_CHECKING:
     from thoth.storages.graph.connections import Connection
     from thoth.storages.graph.database import GraphDatabase
 
-WHEN_RECORDED = frozenset({"recorded_at", "used_at", "document_due_at"})
-"""Columns that tell when a row was written, and not what it says."""
+WHEN_RECORDED = frozenset(
+    {"recorded_at", "used_at", "document_due_at", "release_change.changed_at"}
+)
+"""Columns, of any table or of one, that tell when a row was written, and not what it says."""
 
 _KEYS = {
     "package": ("ecosystem", "name"),
     "package_index": ("ecosystem", "url"),
     "release": ("package_id", "version", "package_index_id"),
+    "solver_result": ("document_id",),
+    "inspection": ("document_id",),
+    "inspection_result": ("inspection_id", "number"),
 }
 """What identifies a row to those that refer to it, where that is not all of it."""
 
@@ -60,7 +65,8 @@ class _Reader:
     def _text(self, table: Table, row: Mapping[str, Any], only: Collection[str] = ()) -> str:
         shown = {}
         for column in table.columns:
-            if column.name in WHEN_RECORDED or (only and column.name not in only):
+            is_when = not WHEN_RECORDED.isdisjoint((column.name, f"{table.name}.{column.name}"))
+            if is_when or (only and column.name not in only):
                 continue
             value = row[column.name]
             reference = next(iter(column.foreign_keys), None)

@@ -65,5 +65,38 @@ def answer(*pins: tuple[str, str], **more: object) -> bytes:
     return msgspec.json.encode({"valid": True, "results": [result], **more})
 
 
+def report(document_id: str, **changes: object) -> dict[str, Any]:
+    """Return a document as a validator reports it by itself; `changes` are members of `result`."""
+    stack = "flask\nsix<2"
+    moment = "2026-11-22T08:19:09.554431Z"
+    result = {
+        "id": "b6b5b5e6-629e-45a5-8b35-ecd767b88081",
+        "document_id": document_id,
+        "ecosystem": "pypi",
+        "stack_specification": stack,
+        "phase": "succeeded",
+        "reason": "resolved",
+        "created_at": moment,
+        "started_at": moment,
+        "finished_at": "2026-11-22T08:19:10.633296Z",
+        "expires_at": None,
+        "attempt": 1,
+        "index_state": [{"name": "test", "url": INDEX_URL}],
+        "raw_log": "resolved: 2 packages",
+        **msgspec.json.decode(answer(("flask", "3.0"), ("six", "1.17.0"))),
+    }
+    metadata = {
+        "analyzer": "test",
+        "analyzer_version": "1",
+        "arguments": {"ecosystem": "pypi", "stack_specification": stack},
+        "datetime": moment,
+        "document_id": document_id,
+        "hostname": "host",
+        "distribution": {},
+        "python": {},
+    }
+    return {"metadata": metadata, "result": {**result, **changes}}
+
+
 def _sha256(name: str, version: str) -> str:
     return hashlib.sha256(f"{name} {version}".encode()).hexdigest()

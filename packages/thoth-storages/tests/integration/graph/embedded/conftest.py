@@ -22,6 +22,7 @@ import pytest
 from thoth.storages import exceptions
 from thoth.storages.graph import embedded
 from thoth.storages.graph.embedded import EmbeddedServer, ServerLease
+from thoth.storages.testing.servers import lend_programs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -89,12 +90,14 @@ def place() -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def _kept_place() -> Iterator[Path]:
     with _public_directory() as path:
+        (path / "data").mkdir()
+        lend_programs(path / "data")
         yield path
 
 
 @pytest.fixture
 def data_dir(_kept_place: Path) -> Iterator[Path]:
-    """A data directory that does not exist yet; beside it, programs that root copied before."""
+    """A data directory that does not exist yet; beside it, the programs that root has a copy of."""
     path = _kept_place / "data" / "fresh"
     yield path
     _check_that_nothing_is_left(_kept_place)

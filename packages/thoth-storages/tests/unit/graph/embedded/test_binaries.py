@@ -18,6 +18,32 @@ def carried() -> Binaries:
     return locate(None)
 
 
+def carrier_in(folder: Path, content: str = "", files: int = 1) -> Binaries:
+    """Make what looks like the wheel's package, with little in it."""
+    carrier = folder / binaries.CARRIER
+    bindir = carrier / binaries.INSTALLATION / "bin"
+    bindir.mkdir(parents=True, exist_ok=True)
+    for name in ("initdb", "postgres"):
+        (bindir / name).write_text(content)
+    for number in range(files):
+        path = carrier / binaries.INSTALLATION / "share" / str(number % 7) / str(number)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    return Binaries(bindir, carrier)
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Binaries:
+    return carrier_in(tmp_path / "small", files=50)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    path = tmp_path / "place"
+    path.mkdir()
+    return path
+
+
 def test_the_wheel_carries_the_programs_and_is_not_imported(carried):
     assert carried.carrier is not None
     script = (
@@ -79,17 +105,17 @@ def test_a_copy_runs_and_only_its_owner_can_change_it(carried, tmp_path):
     assert sum(path.stat().st_size for path in whole.rglob("*")) < 30_000_000
 
 
-def test_a_second_copy_is_the_first(carried, tmp_path):
-    first = install_copy(carried, tmp_path)
+def test_a_second_copy_is_the_first(small, place):
+    first = install_copy(small, place)
     (first.bindir / "mark").touch()
-    assert install_copy(carried, tmp_path) == first
+    assert install_copy(small, place) == first
     assert (first.bindir / "mark").exists()
 
 
-def test_copies_made_at_once_are_one(carried, tmp_path):
+def test_copies_made_at_once_are_one(small, place):
     results = []
     threads = [
-        threading.Thread(target=lambda: results.append(install_copy(carried, tmp_path)))
+        threading.Thread(target=lambda: results.append(install_copy(small, place)))
         for _ in range(4)
     ]
     for thread in threads:
@@ -98,48 +124,42 @@ def test_copies_made_at_once_are_one(carried, tmp_path):
         thread.join()
     assert len(results) == 4
     assert len(set(results)) == 1
-    assert len(list(tmp_path.glob("postgresql-*"))) == 1
+    assert len(list(place.glob("postgresql-*"))) == 1
 
 
-def test_what_an_interrupted_copy_left_is_removed(carried, tmp_path):
-    left = tmp_path / "postgresql-0123456789abcdef.partial"
+def test_what_an_interrupted_copy_left_is_removed(small, place):
+    left = place / "postgresql-0123456789abcdef.partial"
     (left / "half").mkdir(parents=True)
-    install_copy(carried, tmp_path)
+    install_copy(small, place)
     assert not left.exists()
 
 
 def test_other_content_has_another_name(tmp_path):
-    carrier = tmp_path / binaries.CARRIER
-    bindir = carrier / binaries.INSTALLATION / "bin"
-    bindir.mkdir(parents=True)
-    names = set()
-    for content in ("one", "two"):
-        for name in ("initdb", "postgres"):
-            (bindir / name).write_text(content)
-        copy = install_copy(Binaries(bindir, carrier), tmp_path / "data" if names else tmp_path)
-        names.add(copy.bindir.relative_to(copy.bindir.parents[3]).parts[0])
-        (tmp_path / "data").mkdir(exist_ok=True)
-    assert len(names) == 2
+    first = install_copy(carrier_in(tmp_path, "one"), tmp_path)
+    second = install_copy(carrier_in(tmp_path, "two"), tmp_path)
+    assert first.bindir != second.bindir
+    assert (first.bindir / "postgres").read_text() == "one"
+    assert (second.bindir / "postgres").read_text() == "two"
 
 
-def test_a_copy_that_others_could_have_written_is_not_run(carried, tmp_path):
-    copy = install_copy(carried, tmp_path)
+def test_a_copy_that_others_could_have_written_is_not_run(small, place):
+    copy = install_copy(small, place)
     whole = copy.bindir.parents[2]
     whole.chmod(0o777)
     with pytest.raises(DataDirectoryError) as raised:
-        install_copy(carried, tmp_path)
+        install_copy(small, place)
     assert raised.value.path == whole
     whole.chmod(0o755)
-    elsewhere = tmp_path / "elsewhere"
+    elsewhere = place / "elsewhere"
     whole.rename(elsewhere)
     whole.symlink_to(elsewhere)
     with pytest.raises(DataDirectoryError):
-        install_copy(carried, tmp_path)
+        install_copy(small, place)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory away")
-def test_a_copy_that_belongs_to_another_is_not_run(carried, tmp_path):
-    whole = Path(install_copy(carried, tmp_path).bindir).parents[2]
+def test_a_copy_that_belongs_to_another_is_not_run(small, place):
+    whole = Path(install_copy(small, place).bindir).parents[2]
     os.chown(whole, 65534, 65534)
     with pytest.raises(DataDirectoryError):
-        install_copy(carried, tmp_path)
+        install_copy(small, place)

@@ -87,13 +87,14 @@ def _check_for_shell(bindir: Path) -> None:
         )
 
 
-def install_copy(binaries: Binaries, parent: Path) -> Binaries:
+def install_copy(binaries: Binaries, parent: Path, *, durable: bool = True) -> Binaries:
     """Copy the wheel's programs into `parent`, once for each content, and return the copy.
 
     For root only, whose own files an unprivileged server may be unable to reach. The copy's name
     holds its content's digest; it belongs to the caller, is readable by all and writable by the
-    caller only. Safe under concurrent calls and interruption. Programs that are not the wheel's
-    are used where they are. Raises BinariesNotFoundError, DataDirectoryError, OSError.
+    caller only. Safe under concurrent calls and interruption; where it is not to be durable, what
+    is in `parent` must not outlive the machine's stop. Programs that are not the wheel's are used
+    where they are. Raises BinariesNotFoundError, DataDirectoryError, OSError.
     """
     if binaries.carrier is None:
         return binaries
@@ -109,7 +110,7 @@ def install_copy(binaries: Binaries, parent: Path) -> Binaries:
                     "End that process (a supervisor of an embedded server) and try again.",
                 )
             if not target.exists():
-                _copy(files, target)
+                _copy(files, target, durable=durable)
     status = target.lstat()
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o022:
         raise DataDirectoryError(
@@ -144,7 +145,7 @@ def _digest(files: dict[str, Path]) -> str:
     return whole.hexdigest()[:16]
 
 
-def _copy(files: dict[str, Path], target: Path) -> None:
+def _copy(files: dict[str, Path], target: Path, *, durable: bool) -> None:
     """Make the copy beside its final place and rename it; the caller holds the lock."""
     for left in target.parent.glob("postgresql-*.partial"):
         shutil.rmtree(left)
@@ -157,6 +158,8 @@ def _copy(files: dict[str, Path], target: Path) -> None:
     for folder, _, _ in os.walk(partial):
         Path(folder).chmod(0o755)
     # A copy is trusted by its name from now on: it must not come out empty after a power cut.
-    sync_tree(partial)
+    if durable:
+        sync_tree(partial)
     partial.rename(target)
-    sync(target.parent)
+    if durable:
+        sync(target.parent)

@@ -51,7 +51,7 @@ class AdviserUnresolved(Base, BaseExtension):
     """
 
     __tablename__ = "adviser_unresolved"
-    __table_args__ = (Index(None, "package_id"),)
+    __table_args__ = (Index(None, "package_id", "adviser_run_id"),)
 
     adviser_run_id: Mapped[int] = mapped_column(
         ForeignKey("adviser_run.id", ondelete="CASCADE"), primary_key=True, autoincrement=False

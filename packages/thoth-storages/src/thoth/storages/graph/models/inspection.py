@@ -36,6 +36,8 @@ class Inspection(Base):
         Index(None, "software_stack_id"),
         Index(None, "build_hardware_environment_id"),
         Index(None, "run_hardware_environment_id"),
+        # Where it ran, for statistics over all: without the rows, which are wide.
+        Index(None, "id", postgresql_include=["software_stack_id", "run_hardware_environment_id"]),
         CheckConstraint("batch_size >= 0", name="batch_size"),
     )
 
@@ -72,6 +74,16 @@ class InspectionResult(Base):
         UniqueConstraint("inspection_id", "number"),
         Index(None, "hardware_environment_id"),
         Index(None, "software_environment_id"),
+        # As that of inspections.
+        Index(
+            None,
+            "id",
+            postgresql_include=[
+                "inspection_id",
+                "hardware_environment_id",
+                "software_environment_id",
+            ],
+        ),
     )
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)

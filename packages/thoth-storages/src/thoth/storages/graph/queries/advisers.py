@@ -74,8 +74,8 @@ _UNRESOLVED_LISTED = f"""
 _UNRESOLVED_COUNTED = f"SELECT count(*) {_UNRESOLVED}"
 _UNRESOLVED_BY_PACKAGE = f"""
     SELECT package.name, counted.runs
-      FROM (SELECT package_id, count(*) AS runs
-              FROM (SELECT DISTINCT adviser_run_id, package_id FROM adviser_unresolved) AS once
+      FROM (SELECT package_id, count(DISTINCT adviser_run_id) AS runs
+              FROM adviser_unresolved
              GROUP BY package_id) AS counted
       JOIN package ON package.id = counted.package_id
      WHERE package.ecosystem = '{ECOSYSTEM}'

@@ -70,6 +70,15 @@ class Conditions:
         self._conditions.append(condition)
         self.parameters.update(parameters)
 
+    def add_all(self, others: Conditions) -> None:
+        """Add the conditions of another one, with their parameters."""
+        self._conditions += others._conditions
+        self.parameters.update(others.parameters)
+
+    def __bool__(self) -> bool:
+        """Tell whether there are conditions."""
+        return bool(self._conditions)
+
     def where(self) -> str:
         """Return the WHERE clause, empty where there are no conditions."""
         return f" WHERE {' AND '.join(self._conditions)} " if self._conditions else " "

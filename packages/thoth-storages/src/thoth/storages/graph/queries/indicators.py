@@ -9,22 +9,21 @@ import msgspec
 from psycopg import sql
 
 from thoth.storages.exceptions import InvalidArgumentError
-from thoth.storages.graph import json_values
-from thoth.storages.graph.hardware_records import COLUMNS, read_hardware
-from thoth.storages.graph.queries import arguments
+from thoth.storages.graph.hardware_records import COLUMNS
+from thoth.storages.graph.queries import arguments, indicator_groups
 from thoth.storages.graph.queries import indicator_statements as statements
-from thoth.storages.graph.queries.family import Conditions, QueryFamily
-from thoth.storages.graph.queries.listings import add_environment_parts
-from thoth.storages.graph.queries.stacks import add_contained
+from thoth.storages.graph.queries.family import QueryFamily
+from thoth.storages.graph.queries.indicator_places import Places
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+
+    from thoth.storages.graph.connections import Connection
 
 MAX_CONDITIONS = 20
 """A question may name at most so many parameters, and so many bounds of each side."""
 MAX_GROUPINGS = 5
 """Statistics may be by at most so many things."""
-_SHA256_DIGITS = 64
 
 _COUNT = sql.SQL("SELECT {name}, count(*) FROM {table} WHERE component = %(component)s")
 # Skips from one component to the next along the index on them.
@@ -63,10 +62,10 @@ _NAMES = (
     "os_version",
     "python_version",
 )
-_STATISTICS = """
-    count(indicator.value), min(indicator.value), avg(indicator.value::numeric),
-    percentile_cont(0.5) WITHIN GROUP (ORDER BY indicator.value), max(indicator.value)
-"""
+# The part that is wanted is chosen before what else is known of it is looked up.
+_PAGE = "FROM (SELECT indicator.* {source}{order}{part}) AS indicator"
+# All that a question sends sees the graph at one time.
+_AT_ONE_TIME = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 
 
 class IndicatorQueries(QueryFamily):
@@ -137,18 +136,23 @@ class IndicatorQueries(QueryFamily):
         """
         value = arguments.text("sort_by", sort_by)
         question = _Question(self, component, name, parameters, least, most, value=value)
-        question.of_release(package_name, package_version, index_url)
-        question.of_stack(lock_sha256, requirements_sha256)
-        question.of_place(inspection_document_id, os_name, os_version, python_version, hardware)
-        is_descending = arguments.truth("descending", descending)
-        order = " ORDER BY indicator.inspection_result_id "
+        question.places.of_release(package_name, package_version, index_url)
+        question.places.of_stack(lock_sha256, requirements_sha256)
+        question.places.of_inspection(inspection_document_id)
+        question.places.of_environment(os_name, os_version, python_version)
+        question.places.of_hardware(_named("hardware", hardware))
+        direction = "DESC" if arguments.truth("descending", descending) else "ASC"
+        order = f" ORDER BY indicator.inspection_result_id {direction} "
         if value is not None:
-            direction = "DESC" if is_descending else "ASC"
-            order = f" ORDER BY indicator.value {direction} NULLS LAST, inspection_result.id "
-        elif is_descending:
-            order = " ORDER BY indicator.inspection_result_id DESC "
-        part = question.conditions.part(start_offset, count)
-        return [_entry(row) for row in question.rows(_LISTING, "", order + part)]
+            by_value = f"indicator.value {direction} NULLS LAST"
+            order = f" ORDER BY {by_value}, indicator.inspection_result_id "
+        part = question.places.conditions.part(start_offset, count)
+
+        def statement(source: str) -> str:
+            page = _PAGE.format(source=source, order=order, part=part)
+            return f"{_LISTING} {page} {statements.joins(_LISTING)} {order}"
+
+        return [_entry(row) for row in question.rows(statement, is_whole=value is not None)]
 
     def get_pi_results_count_all(
         self,
@@ -171,10 +175,12 @@ class IndicatorQueries(QueryFamily):
     ) -> int:
         """Count the results that `get_pi_results_all` lists. Raises `InvalidArgumentError`."""
         question = _Question(self, component, name, parameters, least, most)
-        question.of_release(package_name, package_version, index_url)
-        question.of_stack(lock_sha256, requirements_sha256)
-        question.of_place(inspection_document_id, os_name, os_version, python_version, hardware)
-        ((counted,),) = question.rows("SELECT count(*)", "", "")
+        question.places.of_release(package_name, package_version, index_url)
+        question.places.of_stack(lock_sha256, requirements_sha256)
+        question.places.of_inspection(inspection_document_id)
+        question.places.of_environment(os_name, os_version, python_version)
+        question.places.of_hardware(_named("hardware", hardware))
+        ((counted,),) = question.rows("SELECT count(*) {}".format)
         return int(counted)
 
     def get_pi_statistics_all(
@@ -216,25 +222,18 @@ class IndicatorQueries(QueryFamily):
         question = _Question(
             self, component, name, parameters, least, most, value=asked, is_needed=True
         )
-        question.of_release(package_name, package_version, index_url)
-        question.of_stack(lock_sha256, requirements_sha256)
-        question.of_place(inspection_document_id, os_name, os_version, python_version, hardware)
-        joins, columns, group_by_, order_by = statements.grouped(
-            groupings, question.conditions.parameters
-        )
-        part = question.conditions.part(start_offset, count)
-        having = " HAVING count(indicator.value) > 0 "
+        question.places.of_release(package_name, package_version, index_url)
+        question.places.of_stack(lock_sha256, requirements_sha256)
+        question.places.of_inspection(inspection_document_id)
+        question.places.of_environment(os_name, os_version, python_version)
+        question.places.of_hardware(_named("hardware", hardware))
+        groups = indicator_groups.Groups(groupings, question.places.conditions)
+        part = question.places.conditions.part(start_offset, count)
         rows = question.rows(
-            f"SELECT {columns} {_STATISTICS}", joins, group_by_ + having + order_by + part
+            lambda source: groups.statement(source) + part, groups.columns, groups.joins
         )
         names = (*groupings, "count", "min", "mean", "median", "max")
-        return [
-            {
-                name: float(each) if name == "mean" else each
-                for name, each in zip(names, row, strict=True)
-            }
-            for row in rows
-        ]
+        return [dict(zip(names, row, strict=True)) for row in rows]
 
 
 class _Question:
@@ -253,81 +252,64 @@ class _Question:
         is_needed: bool = False,
     ) -> None:
         self._family = family
-        self._wanted = statements.Wanted(
-            component=arguments.text("component", component),
-            name=arguments.text("name", name),
-            parameters={
-                key: statements.spellings(given)
-                for key, given in _named("parameters", parameters).items()
-            },
-            least=_bounds("least", least),
-            most=_bounds("most", most),
-            value=value,
-            is_needed=is_needed,
-        )
-        self.conditions = Conditions()
-        statements.add_parameters(self.conditions, self._wanted.parameters)
+        self.places = Places()
+        self._component = arguments.text("component", component)
+        self._name = arguments.text("name", name)
+        self._parameters = {
+            key: statements.spellings(given)
+            for key, given in _named("parameters", parameters).items()
+        }
+        self._least = _bounds("least", least)
+        self._most = _bounds("most", most)
+        self._value = value
+        self._is_needed = is_needed
 
-    def of_release(
-        self, package_name: str | None, package_version: str | None, index_url: str | None
-    ) -> None:
-        if package_name is not None:
-            add_contained(self.conditions, package_name, package_version, index_url)
-        elif package_version is not None or index_url is not None:
-            raise InvalidArgumentError(
-                "package_name", None, "must be given with a version or an index"
-            )
-
-    def of_stack(self, lock_sha256: str | None, requirements_sha256: str | None) -> None:
-        add = self.conditions.add
-        if lock_sha256 is not None:
-            add("stack_lock.digest = %(lock)s", lock=_digest("lock_sha256", lock_sha256))
-        if requirements_sha256 is not None:
-            digest = _digest("requirements_sha256", requirements_sha256)
-            add("stack_requirements.digest = %(requirements)s", requirements=digest)
-
-    def of_place(
+    def rows(
         self,
-        inspection_document_id: str | None,
-        os_name: str | None,
-        os_version: str | None,
-        python_version: str | None,
-        hardware: Mapping[str, Any] | None,
-    ) -> None:
-        add = self.conditions.add
-        document_id = arguments.text("inspection_document_id", inspection_document_id)
-        if document_id is not None:
-            add("inspection.document_id = %(document_id)s", document_id=document_id)
-        add_environment_parts(self.conditions, os_name, os_version, python_version)
-        record, misfits = read_hardware(_named("hardware", hardware))
-        if misfits:
-            given = None if hardware is None else hardware.get(misfits[0])
-            problem = "is not a value that it can have"
-            raise InvalidArgumentError(f"hardware.{misfits[0]}", given, problem)
-        if record is not None:
-            for name, fitted in record.columns.items():
-                add(f"hardware_environment.{name} = %({name})s", **{name: fitted})
-            for number, (name, other) in enumerate(msgspec.json.decode(record.other).items()):
-                add(
-                    f"hardware_environment.other -> %(other{number}_name)s::text"
-                    f" = %(other{number})s::jsonb",
-                    **{f"other{number}_name": name, f"other{number}": json_values.encoded(other)},
-                )
+        statement: Callable[[str], str],
+        columns: str = "",
+        joins: str = "",
+        *,
+        is_whole: bool = True,
+    ) -> list[tuple[Any, ...]]:
+        """Return the rows of a statement, given where it takes indicators from.
 
-    def rows(self, select: str, joins: str, end: str) -> list[tuple[Any, ...]]:
-        parameters = dict(self.conditions.parameters)
-        arms = statements.arms(self._tables(), self._wanted, parameters)
-        source = statements.FROM.format(arms=arms) + joins + self.conditions.where()
-        return self._family._rows(select + source + end, parameters)  # noqa: SLF001 - one module
+        `columns` and `joins` are what it names of other tables. `is_whole`: it looks at all of the
+        indicators.
+        """
+        with self._family._connection() as connection, connection.transaction():  # noqa: SLF001 - one module
+            connection.execute(_AT_ONE_TIME)
+            tables = _tables(connection)
+            results = self.places.look_up(connection)
+            wanted = statements.Wanted(
+                component=self._component,
+                name=self._name,
+                parameters=self._parameters,
+                least=self._least,
+                most=self._most,
+                value=self._value,
+                is_needed=self._is_needed,
+                is_whole=is_whole,
+                results=results,
+            )
+            conditions = self.places.conditions
+            statements.add_parameters(conditions, self._parameters)
+            arms = statements.arms(tables, wanted, conditions.parameters)
+            where = conditions.where()
+            needed = statements.joins(columns, joins, where)
+            source = statements.FROM.format(arms=arms) + needed + joins + where
+            with connection.cursor(binary=True) as cursor:
+                return cursor.execute(statement(source), conditions.parameters).fetchall()
 
-    def _tables(self) -> list[statements.Table]:
-        found = self._family._rows(statements.TABLES)  # noqa: SLF001
-        statement = statements.names_of([table for table, _ in found])
-        names: dict[int, str | None] = dict(self._family._rows(statement, {}))  # noqa: SLF001
-        return [
-            statements.Table(table, names[number], columns)
-            for number, (table, columns) in enumerate(found)
-        ]
+
+def _tables(connection: Connection) -> list[statements.Table]:
+    found = connection.execute(statements.TABLES).fetchall()
+    statement = statements.names_of([table for table, _ in found])
+    names: dict[int, str | None] = dict(connection.execute(statement, {}).fetchall())
+    return [
+        statements.Table(table, names[number], columns)
+        for number, (table, columns) in enumerate(found)
+    ]
 
 
 def _entry(row: tuple[Any, ...]) -> dict[str, Any]:
@@ -347,6 +329,8 @@ def _named(argument: str, given: Mapping[str, Any] | None) -> Mapping[str, Any]:
         raise InvalidArgumentError(argument, len(given), f"must be {MAX_CONDITIONS} at most")
     for name, value in given.items():
         arguments.text(argument, name)
+        if isinstance(value, float) and not math.isfinite(value):
+            raise InvalidArgumentError(f"{argument}.{name}", value, "must be JSON")
         try:
             encoded = msgspec.json.encode(value)
         except (TypeError, ValueError, RecursionError, OverflowError) as error:
@@ -377,21 +361,16 @@ def _groupings(group_by: Sequence[str]) -> list[str]:
 
 def _grouping(grouping: str) -> str:
     named = arguments.required("group_by", grouping)
-    if named.startswith(statements.PACKAGE):
-        return statements.PACKAGE + arguments.package_name(named.removeprefix(statements.PACKAGE))
-    is_parameter = named.startswith(statements.PARAMETER) and named != statements.PARAMETER
-    if not is_parameter and named not in statements.GROUPINGS:
-        expected = ", ".join(sorted(statements.GROUPINGS))
+    if named.startswith(indicator_groups.PACKAGE):
+        return indicator_groups.PACKAGE + arguments.package_name(
+            named.removeprefix(indicator_groups.PACKAGE)
+        )
+    is_parameter = (
+        named.startswith(indicator_groups.PARAMETER) and named != indicator_groups.PARAMETER
+    )
+    if not is_parameter and named not in indicator_groups.GROUPINGS:
+        expected = ", ".join(sorted(indicator_groups.GROUPINGS))
         raise InvalidArgumentError(
             "group_by", named, f"must be of {expected}, package:NAME, parameter:NAME"
         )
     return named
-
-
-def _digest(argument: str, text: str) -> bytes:
-    if not isinstance(text, str) or len(text) != _SHA256_DIGITS:
-        raise InvalidArgumentError(argument, text, "must be 64 hexadecimal digits")
-    try:
-        return bytes.fromhex(text)
-    except ValueError:
-        raise InvalidArgumentError(argument, text, "must be 64 hexadecimal digits") from None

@@ -1,12 +1,13 @@
 """Questions on what checks of provenance reported."""
 
+# ruff: noqa: S608 - statements are made of constants of ours; values are their parameters
 from __future__ import annotations
 
 from typing import Any
 
 from thoth.storages.graph.queries import arguments
 from thoth.storages.graph.queries.arguments import DEFAULT_COUNT
-from thoth.storages.graph.queries.family import Conditions
+from thoth.storages.graph.queries.family import ECOSYSTEM, Conditions
 from thoth.storages.graph.queries.runs import (
     STACK_COLUMNS,
     STACK_DETAILS,
@@ -31,18 +32,30 @@ _NAMES = (
     "provenance_document_id",
     "number",
 )
-_FINDINGS = """
+_LISTED = """
+    SELECT package.name, finding.package_version, package_index.url, finding.finding_type,
+           finding.finding_id, finding.justification, finding.other, run.document_id,
+           finding.number
       FROM provenance_finding AS finding
       JOIN provenance_run AS run ON run.id = finding.provenance_run_id
       LEFT JOIN package ON package.id = finding.package_id
       LEFT JOIN package_index ON package_index.id = finding.package_index_id
 """
-_LISTED = f"""
-    SELECT package.name, finding.package_version, package_index.url, finding.finding_type,
-           finding.finding_id, finding.justification, finding.other, run.document_id,
-           finding.number {_FINDINGS}
+# LEFT JOIN, though each has a run: it is looked up only where it is asked for.
+_COUNTED = """
+    SELECT count(*)
+      FROM provenance_finding AS finding
+      LEFT JOIN provenance_run AS run ON run.id = finding.provenance_run_id
 """
-_COUNTED = f"SELECT count(*) {_FINDINGS}"
+# Not as conditions on what is joined, which would be joined to all findings first.
+_OF_PACKAGE = f"""
+    finding.package_id = (
+        SELECT id FROM package WHERE ecosystem = '{ECOSYSTEM}' AND name = %(package_name)s)
+"""
+_OF_INDEX = f"""
+    finding.package_index_id = (
+        SELECT id FROM package_index WHERE ecosystem = '{ECOSYSTEM}' AND url = %(index_url)s)
+"""
 _ORDER = " ORDER BY run.document_id, finding.number "
 
 
@@ -165,9 +178,12 @@ def _conditions(
     conditions = Conditions()
     name = arguments.optional("package_name", package_name, normalize_package_name)
     version = arguments.optional("package_version", package_version, normalize_version)
-    add_text(conditions, "package.name", "package_name", name)
+    url = arguments.index_url(index_url)
+    if name is not None:
+        conditions.add(_OF_PACKAGE, package_name=name)
+    if url is not None:
+        conditions.add(_OF_INDEX, index_url=url)
     add_text(conditions, "finding.package_version", "package_version", version)
-    add_text(conditions, "package_index.url", "index_url", arguments.index_url(index_url))
     add_text(conditions, "run.document_id", "provenance_document_id", provenance_document_id)
     add_text(conditions, "finding.finding_type", "finding_type", finding_type)
     add_text(conditions, "finding.finding_id", "finding_id", finding_id)

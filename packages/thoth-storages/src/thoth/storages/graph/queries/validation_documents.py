@@ -44,12 +44,15 @@ RECORD_REMOVALS = f"""
 _CLAIM = """
     UPDATE validation_job SET document_due_at = now() + %(lease)s
      WHERE id IN (SELECT id FROM validation_job
-                   WHERE finished_at IS NOT NULL AND document_due_at <= now() {which}
+                   WHERE finished_at IS NOT NULL AND {due} {which}
                    ORDER BY document_due_at LIMIT %(at_most)s FOR NO KEY UPDATE SKIP LOCKED)
     RETURNING id
 """
-_CLAIM_DUE = _CLAIM.format(which="")
-_CLAIM_ONE = _CLAIM.format(which="AND id = %(job_id)s")
+# What is due later than anything is put off was so by a clock that has been set back since.
+_DUE = "({column} <= now() OR {column} > now() + %(most)s)"
+_JOB_DUE = _DUE.format(column="document_due_at")
+_CLAIM_DUE = _CLAIM.format(due=_JOB_DUE, which="")
+_CLAIM_ONE = _CLAIM.format(due=_JOB_DUE, which="AND id = %(job_id)s")
 _UNSTORED = """
     SELECT validation.id, validation.ecosystem, validation.stack_specification, validation.request,
            validation.created_at, validation.expires_at, job.id, job.question, job.phase, job.valid,
@@ -59,10 +62,17 @@ _UNSTORED = """
      WHERE job.id = %(job_id)s AND job.finished_at IS NOT NULL AND validation.document_id IS NULL
      ORDER BY validation.id LIMIT %(at_most)s
 """
-# What nobody will be asked any more goes with the mark.
+# Who joins a job holds its row until the validation is there to be seen. It may do so while the job
+# finishes, so what is held is not settled yet, and whoever joined is looked for by a statement that
+# sees it. What nobody will be asked any more goes with the mark.
+_LOCK_UNHELD = """
+    SELECT id FROM validation_job WHERE id = ANY(%(job_ids)s) AND finished_at IS NOT NULL
+     ORDER BY id FOR UPDATE SKIP LOCKED
+"""
 _SETTLE = """
-    UPDATE validation_job SET document_due_at = NULL, request = NULL
-     WHERE id = ANY(%(job_ids)s) AND finished_at IS NOT NULL
+    UPDATE validation_job AS job SET document_due_at = NULL, request = NULL
+     WHERE id = ANY(%(job_ids)s)
+       AND NOT EXISTS (SELECT FROM validation WHERE job_id = job.id AND document_id IS NULL)
 """
 _POSTPONE = """
     UPDATE validation_job
@@ -76,10 +86,10 @@ _GIVE_BACK = """
 
 _CLAIM_REMOVALS = """
     UPDATE document_removal SET due_at = now() + %(lease)s
-     WHERE document_id IN (SELECT document_id FROM document_removal WHERE due_at <= now()
+     WHERE document_id IN (SELECT document_id FROM document_removal WHERE {due}
                             ORDER BY due_at LIMIT %(at_most)s FOR UPDATE SKIP LOCKED)
     RETURNING document_id
-"""
+""".format(due=_DUE.format(column="due_at"))
 _FORGET_REMOVALS = """
     DELETE FROM document_removal
      WHERE document_id = ANY(%(document_ids)s) AND removed_at <= now() - %(memory)s
@@ -120,7 +130,8 @@ class ValidationDocumentQueue:
         """
         storable_count("at_most", at_most, least=1)
         statement = _CLAIM_DUE if job_id is None else _CLAIM_ONE
-        parameters = {"at_most": at_most, "lease": lease, "job_id": job_id}
+        most = max(lease, LONGEST_POSTPONEMENT)
+        parameters = {"at_most": at_most, "lease": lease, "most": most, "job_id": job_id}
         with self._connection() as connection:
             return [row[0] for row in connection.execute(statement, parameters).fetchall()]
 
@@ -132,8 +143,14 @@ class ValidationDocumentQueue:
         return [FinishedValidation(*row) for row in rows]
 
     def settle(self, job_ids: Sequence[UUID]) -> None:
-        """Say that the documents of jobs are stored and synced."""
-        self._change(_SETTLE, job_ids=list(job_ids))
+        """Say that the documents of jobs are stored and synced.
+
+        A job that has another validation by now stays taken up, and so does one that somebody is
+        about to join: it is taken up again when the lease is over.
+        """
+        with self._connection() as connection, connection.transaction():
+            found = connection.execute(_LOCK_UNHELD, {"job_ids": list(job_ids)}).fetchall()
+            connection.execute(_SETTLE, {"job_ids": [row[0] for row in found]})
 
     def postpone(self, job_ids: Sequence[UUID], *, at_least: timedelta) -> None:
         """Have jobs taken up again after as long as they waited, within limits."""
@@ -147,7 +164,8 @@ class ValidationDocumentQueue:
     def claim_removals(self, *, at_most: int, lease: timedelta) -> Sequence[str]:
         """Take up documents that are to be removed; return their ids."""
         storable_count("at_most", at_most, least=1)
-        parameters = {"at_most": at_most, "lease": lease}
+        most = max(lease, REMOVAL_MEMORY)
+        parameters = {"at_most": at_most, "lease": lease, "most": most}
         with self._connection() as connection:
             return [row[0] for row in connection.execute(_CLAIM_REMOVALS, parameters).fetchall()]
 
