@@ -181,3 +181,54 @@ def test_what_cannot_be_written_together_is_written_one_by_one(
         with pytest.raises(InvalidDocumentError, match="division by zero"):
             sync_documents(ids_of(made), graph=graph, settings=settings)
         assert synced(graph) == sorted(ids_of(made)[:9])
+
+
+def test_documents_are_read_while_others_are_written(
+    graph: GraphDatabase,
+    settings: StoragesSettings,
+    solvers: SolverResultsStore,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    solvers.store_documents(documents(3))
+    known = HANDLERS_MAPPING["solver"]
+    happened: list[str] = []
+
+    def read(content: bytes, *, document_id: str) -> Any:
+        happened.append("read")
+        return known.read(content, document_id=document_id)
+
+    def write(connection: Any, facts: Any, *, force: bool) -> bool:
+        happened.append("begun")
+        connection.execute("SELECT pg_sleep(0.2)")
+        happened.append("written")
+        return known.write(connection, facts, force=force)
+
+    slow = dataclasses.replace(known, read=read, write=write, write_several=None)
+    monkeypatch.setitem(HANDLERS_MAPPING, "solver", slow)
+    counts = sync_documents(ids_of(documents(3)), graph=graph, settings=settings)
+    assert counts == {"solver": (3, 3, 0, 0)}
+    assert happened[:5] == ["read", "begun", "read", "read", "written"]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+def test_an_interrupt_while_documents_are_read_ahead_ends_the_run_after_those_before(
+    graph: GraphDatabase,
+    settings: StoragesSettings,
+    solvers: SolverResultsStore,
+    monkeypatch: pytest.MonkeyPatch,
+    error: type[BaseException],
+) -> None:
+    made = documents(8)
+    solvers.store_documents(made)
+    known = HANDLERS_MAPPING["solver"]
+    last = ids_of(made)[5]
+
+    def read(content: bytes, *, document_id: str) -> Any:
+        if document_id == last:
+            raise error
+        return known.read(content, document_id=document_id)
+
+    monkeypatch.setitem(HANDLERS_MAPPING, "solver", dataclasses.replace(known, read=read))
+    with pytest.raises(error):
+        sync_documents(ids_of(made), graph=graph, settings=settings)
+    assert synced(graph) == sorted(ids_of(made)[:5])

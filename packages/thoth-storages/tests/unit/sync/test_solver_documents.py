@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import re
 from typing import Any
 
+import msgspec
 import pytest
 
 from thoth.storages import InvalidDocumentError
@@ -45,6 +47,8 @@ def refused(content: dict[str, Any]) -> str:
     with pytest.raises(InvalidDocumentError) as caught:
         read_solver_document(content)
     assert caught.value.document_id == content["metadata"]["document_id"]
+    with pytest.raises(InvalidDocumentError, match=re.escape(str(caught.value))):
+        read_solver_document(msgspec.json.encode(content))
     return caught.value.path
 
 
@@ -162,6 +166,21 @@ def test_what_could_not_be_read_is_unparseable_where_it_was_one_version() -> Non
     assert [each["requirement"] for each in facts.unparsed] == ["A==1.0; nonsense", "~~~"]
     (outcome,) = facts.outcomes
     assert (outcome.unparseable, outcome.release) == (True, ("a", "1.0", None))
+
+
+def test_what_documents_say_alike_is_read_once() -> None:
+    def content(number: int, **changes: Any) -> bytes:
+        made = document({"tree": [installed(package_version="7.7", **changes)]})
+        made["metadata"]["document_id"] = f"solver-rhel-8-py38-{number:08x}"
+        return msgspec.json.encode(made)
+
+    first, again = read_solver_document(content(1)), read_solver_document(content(2))
+    other = read_solver_document(content(3, package_license="MIT"))
+    assert first.said.releases[0] is again.said.releases[0]
+    assert first.said.releases[0] != other.said.releases[0]
+    assert first.seen == again.seen == other.seen
+    first.seen.clear()
+    assert read_solver_document(content(4)).seen == again.seen
 
 
 def test_nothing_passed_in_is_changed() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from functools import lru_cache
+from threading import Lock
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -24,6 +25,7 @@ MAX_VALUES = 5_000_000
 MAX_ID_CHARACTERS = 255
 """The id of a document may have at most so many characters."""
 
+_MAKING = Lock()
 _CONTAINERS = (dict, list, tuple)
 _SURROGATE = "has a lone surrogate where no text belongs"
 _T = TypeVar("_T")
@@ -104,6 +106,7 @@ def read_document(
     known_id = None if document_id is None else _document_id(document_id, None)
     content = decode(content, document_id=known_id)
     known_id = known_id or _own_id(content)
+    _decoder(result_type)  # type: ignore[arg-type]
     try:
         envelope = msgspec.convert(content, _Envelope[result_type])  # type: ignore[valid-type]
     except msgspec.ValidationError as error:
@@ -151,7 +154,9 @@ def _document(
 
 @lru_cache(maxsize=64)
 def _decoder(result_type: Any) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(_Envelope[result_type])
+    # What msgspec knows of a type it makes when it is first asked; others would read it half made.
+    with _MAKING:
+        return msgspec.json.Decoder(_Envelope[result_type])
 
 
 def _at_once(content: object, result_type: type[_T]) -> _Envelope[_T] | None:

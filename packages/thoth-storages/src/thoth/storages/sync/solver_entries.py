@@ -34,7 +34,7 @@ _SPECIFIER = re.compile(r"[\s(]*[<>=!~0-9][^;@\[\]]*")
 # What the last entries of so many bytes in all say is remembered; not of one over the first.
 _MEMOISED_ENTRY_BYTES = 2**16
 _MEMOISED_TREE_BYTES = 2**24
-_MEMOISED_DEPENDENCY_BYTES = 2**22
+_MEMOISED_DEPENDENCY_BYTES = 2**23
 
 Place: TypeAlias = tuple[str | int, ...]
 """Where something is in a document or an entry: keys of objects and positions in arrays."""
