@@ -31,7 +31,7 @@ MAX_JOBS = 64
 """At most so many processes sync at once."""
 BATCH = 2_000
 """Of so many documents at once the graph is asked which are synced already."""
-CHUNK = 32
+CHUNK = 128
 """So many documents are given to a process at once."""
 UNKNOWN = "unknown"
 """The kind that documents of no known prefix are counted under."""
@@ -197,11 +197,13 @@ class _Run:
     def _chunks(
         self, kinds: Iterable[tuple[str, Iterator[Named]]]
     ) -> Iterator[tuple[str, Sequence[Named]]]:
-        size = CHUNK if self._jobs > 1 else BATCH
         for kind, named in kinds:
             documents = self._in_order(named)
             while batch := list(islice(documents, BATCH)):
                 wanted = self._without_synced(kind, batch)
+                # Where they are few, each worker has its share.
+                share = -(-len(wanted) // self._jobs)
+                size = BATCH if self._jobs == 1 else max(1, min(CHUNK, share))
                 for start in range(0, len(wanted), size):
                     yield kind, wanted[start : start + size]
 
