@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from thoth.storages import GraphDatabase
+from thoth.storages import DatabaseError, GraphDatabase
 from thoth.storages.testing import empty_database
 from thoth.storages.testing.fixtures import (
     empty_settings,
@@ -38,8 +38,9 @@ __all__ = [
 EMPTY = """
     DO $$ DECLARE name text; BEGIN
         SET LOCAL session_replication_role = replica;
-        FOR name IN SELECT tablename FROM pg_tables
-                     WHERE schemaname = 'public' AND tablename <> 'alembic_version'
+        FOR name IN SELECT relname FROM pg_class
+                     WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
+                       AND relname <> 'alembic_version' AND pg_relation_size(oid) > 0
         LOOP EXECUTE format('DELETE FROM %I', name); END LOOP;
     END $$
 """
@@ -78,8 +79,13 @@ def empty_tables(_module_graph: GraphDatabase) -> Callable[[], None]:
     """Empties the tables of `graph`, and its cache."""
 
     def empty() -> None:
-        with _module_graph.migration_connection() as connection:
-            connection.execute(EMPTY)
+        # A session that has done this before does it ten times as fast as a new one.
+        try:
+            with _module_graph.connection() as connection:
+                connection.execute(EMPTY)
+        except DatabaseError:  # the test before has ended the session
+            with _module_graph.migration_connection() as connection:
+                connection.execute(EMPTY)
         _module_graph.cache_clear()
 
     return empty

@@ -111,3 +111,43 @@ def test_two_at_once_store_each_document_once(
     with graph.migration_connection() as connection:
         named = connection.execute("SELECT count(DISTINCT document_id) FROM validation").fetchone()
     assert named == (50,)
+
+
+def test_what_no_store_ends_is_left_to_others(
+    graph: GraphDatabase, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    documents, is_over = Documents(graph, grace=0.05), threading.Event()
+    monkeypatch.setattr(documents, "run_once", is_over.wait)
+
+    async def run() -> bool:
+        stopping = asyncio.Event()
+        asyncio.get_running_loop().call_later(0.05, stopping.set)
+        return await documents.run(stopping)
+
+    assert asyncio.run(run()) is False
+    assert "left to others" in caplog.text
+    is_over.set()
+
+
+def test_a_fault_of_ours_is_told_and_ends_nothing_else(
+    graph: GraphDatabase, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    documents = Documents(graph, interval=0.01)
+    tries: list[int] = []
+
+    async def run() -> bool:
+        stopping, loop = asyncio.Event(), asyncio.get_running_loop()
+
+        def fail() -> int:
+            tries.append(1)
+            if len(tries) > 1:
+                loop.call_soon_threadsafe(stopping.set)
+                return 0
+            raise RuntimeError("of ours")
+
+        monkeypatch.setattr(documents, "run_once", fail)
+        return await documents.run(stopping)
+
+    assert asyncio.run(run()) is True
+    assert len(tries) > 1
+    assert "RuntimeError: of ours" in caplog.text

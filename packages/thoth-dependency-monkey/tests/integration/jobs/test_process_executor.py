@@ -121,6 +121,7 @@ class TestTheValidatorItself:
         assert (finished.phase, finished.valid, finished.reason) == ("succeeded", True, "resolved")
         answer = json.loads(finished.result)
         assert [release["name"] for release in answer["lock"]] == ["six"]
+        assert answer["document_id"] is None
         assert "exit code 0" in finished.raw_log
 
     def test_a_stack_that_does_not_resolve_succeeds_as_not_valid(self, index: IndexServer) -> None:

@@ -37,7 +37,8 @@ def test_what_was_synced_when_the_store_went_away_stays_and_the_next_run_goes_on
     behind = msgspec.structs.replace(settings, object_store=through)
 
     counted = 0
-    for received in (2_000, 5_000, 600_000):
+    # Sixteen are read at once: the first one, without which none is written, may be cut as well.
+    for received in (2_000, 5_000, *[600_000] * 10):
         cutter.received_at_most = received
         with pytest.raises(StoreUnreachableError):
             sync_documents(graph=graph, settings=behind, graceful=True, kinds=["solver"])
@@ -46,6 +47,8 @@ def test_what_was_synced_when_the_store_went_away_stays_and_the_next_run_goes_on
         assert row is not None
         assert counted <= row[0] < COUNT
         counted = row[0]
+        if counted > 0:
+            break
     assert counted > 0
 
     cutter.received_at_most = float("inf")

@@ -101,6 +101,14 @@ def test_results_land_in_a_table_that_was_added_as_the_how_to_says(
     checkout.run("-m", *again[0].split())
     assert "No new upgrade operations" in checkout.run("-m", "alembic", "check")
 
+    tried = checkout.place / "inspection-1.json"
+    tried.write_text(blocks["json"])
+    for command in re.findall(r"^uv run thoth-storages (.*)$", blocks["sh"], re.MULTILINE):
+        answer = checkout.run("-m", "thoth.storages", *command.split())
+    assert json.loads(answer)["pi_sort"] == 1
+    with GraphDatabase(empty_settings) as graph, graph.migration_connection() as connection:
+        connection.execute("DELETE FROM inspection WHERE document_id = 'inspection-1'")
+
     # What was there is moved, and what does not fit is not.
     checkout.sync(1, outputs)
     checkout.sync(2, [strange])

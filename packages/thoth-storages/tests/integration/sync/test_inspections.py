@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -10,10 +11,12 @@ import pytest
 
 from thoth.storages import (
     GraphDatabase,
+    InspectionsStore,
     InUseError,
     InvalidArgumentError,
     InvalidDocumentError,
     NotFoundError,
+    sync_documents,
 )
 from thoth.storages.testing.inspection_documents import (
     dependency_monkey_document,
@@ -26,6 +29,8 @@ from thoth.storages.testing.rows import natural_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from thoth.storages import StoragesSettings
 
 TABLES = (
     "dependency_monkey_run",
@@ -170,6 +175,9 @@ def hostile(change: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
     return document
 
 
+# Of four bytes each, and no two alike, so that an index cannot make them shorter.
+RARE = "".join(chr(0x20000 + number * 37 % 40_000) for number in range(600))
+
 HOSTILE: dict[str, Callable[[dict[str, Any]], object]] = {
     "NUL in output": lambda it: it["results"][0]["stdout"]["@result"].update({"a\0b": "c\0d"}),
     "NUL in the specification": lambda it: it["specification"].update(script="a\0"),
@@ -180,6 +188,16 @@ HOSTILE: dict[str, Callable[[dict[str, Any]], object]] = {
     "NUL in a column": lambda it: it["results"][0]["stdout"]["@parameters"].update(dtype="a\0"),
     "long host name": lambda it: it["results"][0].update(hostname="h" * 100_000),
     "long component": lambda it: it["results"][0]["stdout"].update(component="ю" * 10_000),
+    "long names of rare characters": lambda it: it["results"][0]["stdout"].update(
+        name=RARE, component=RARE[::-1]
+    ),
+    "long environment of rare characters": lambda it: it["results"][0].update(
+        os_release=None,
+        runtime_environment={
+            "operating_system": {"name": RARE[:128], "version": RARE[128:256]},
+            "python_version": RARE[256:384],
+        },
+    ),
     "huge batch": lambda it: it["specification"].update(batch_size=2**31 - 1),
     "odd hardware": lambda it: it["results"][0]["runtime_environment"].update(
         hardware={"cpu_family": "Intel", "ram_size": "a lot", "x": {"\0": 1}}
@@ -196,6 +214,39 @@ def test_hostile_values_are_stored_or_refused_by_type(graph: GraphDatabase, name
     graph.sync_inspection_result(document)
     assert repr(document) == repr(before)
     assert graph.inspection_document_id_result_number_exists(document["document_id"], 0)
+
+
+def test_a_result_with_numbers_that_only_python_writes_is_synced_from_its_store(
+    graph: GraphDatabase, settings: StoragesSettings
+) -> None:
+    document = inspection_document(results=2)
+    document["results"][1]["stdout"]["@result"]["elapsed"] = float("nan")
+    store = InspectionsStore(settings=settings)
+    store.connect()
+    inspection_id = document["document_id"]
+    store.open(inspection_id).build.store_specification(document["specification"])
+    for number, result in enumerate(document["results"]):
+        key = f"{inspection_id}/results/{number}/result"
+        store.ceph.store_blob(json.dumps(result).encode(), key)
+    counts = sync_documents([inspection_id], graph=graph, settings=settings)
+    assert counts["inspection"] == (1, 1, 0, 0)
+    elapsed = [each["result"]["elapsed"] for each in graph.get_pi_results_all(name="PiMatmul")]
+    assert elapsed[1] is None
+    assert elapsed[0] > 0
+
+
+def test_an_inspection_may_have_thousands_of_repetitions(graph: GraphDatabase) -> None:
+    document = inspection_document(results=3)
+    document["results"] = [
+        {**document["results"][number % 3], "hostname": f"host-{number}"} for number in range(5000)
+    ]
+    document["specification"]["batch_size"] = 5000
+    graph.sync_inspection_result(document)
+    graph.sync_inspection_result(document)
+    assert graph.get_pi_results_count_all(name="PiMatmul") == 5000
+    assert graph.get_pending_inspections_all() == []
+    last = graph.get_pi_results_all(descending=True, count=1)[0]
+    assert last["inspection_result_number"] == 4999
 
 
 def test_parallel_writers_of_the_same_documents_leave_what_one_leaves(

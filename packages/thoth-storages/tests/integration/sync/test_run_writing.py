@@ -125,6 +125,49 @@ def test_several_runs_that_force_the_same_documents_leave_what_one_leaves(
     assert natural_rows(graph, TABLES) == several
 
 
+# What is added first is gone again, as if somebody else had recorded and removed it meanwhile.
+VANISHING = """
+    CREATE SEQUENCE added;
+    CREATE FUNCTION vanish() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        RETURN CASE WHEN nextval('added') > 1 THEN NEW END;
+    END $$;
+    CREATE TRIGGER vanish BEFORE INSERT ON {} FOR EACH ROW EXECUTE FUNCTION vanish();
+"""
+
+
+@pytest.mark.parametrize(
+    ("table", "make"),
+    [
+        *((name, adviser_document) for name in ("package", "stack_requirements")),
+        *((name, adviser_document) for name in ("package_index", "stack_lock", "software_stack")),
+        *((name, provenance_document) for name in ("package", "package_index", "stack_lock")),
+        *((name, revsolver_document) for name in ("package", "package_index", "requirement")),
+    ],
+)
+def test_a_row_that_is_removed_before_it_is_referred_to_is_added_again(
+    graph: GraphDatabase,
+    empty_tables: Callable[[], None],
+    table: str,
+    make: Callable[[int], Document],
+) -> None:
+    document = make(0)
+    kind = document["metadata"]["document_id"].partition("-")[0]
+    sync = getattr(graph, f"sync_{kind}_result")
+    sync(document)
+    expected = natural_rows(graph, TABLES)
+    empty_tables()
+    with graph.connection() as connection:
+        connection.execute(VANISHING.format(table))
+        try:
+            sync(document)
+            added = connection.execute("SELECT last_value FROM added").fetchone()
+        finally:
+            connection.execute("DROP FUNCTION vanish CASCADE; DROP SEQUENCE added")
+    assert natural_rows(graph, TABLES) == expected
+    assert added is not None
+    assert added[0] > 1
+
+
 @pytest.mark.slow
 def test_many_rows_are_written_again_in_a_time_that_grows_with_their_number(
     own_graph: GraphDatabase,

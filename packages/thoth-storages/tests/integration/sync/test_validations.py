@@ -138,6 +138,7 @@ def test_a_document_tells_all_of_a_validation(
     document = store.retrieve_document(id_of(record))
     assert document["metadata"]["document_id"] == id_of(record)
     assert document["metadata"]["analyzer"] == "test"
+    assert document["metadata"]["thoth_deployment_name"] == graph.settings.deployment_name
     result = document["result"]
     assert result["id"] == str(record.id)
     assert result["stack_specification"] == "flask\nsix<2"

@@ -89,7 +89,10 @@ def read(document: dict[str, Any]) -> InspectionFacts | InvalidDocumentError:
         return error
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    max_examples=25,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(document=DOCUMENTS, changes=CHANGES)
 def test_a_changed_inspection_is_written_whole_or_refused_with_its_path(
     graph: GraphDatabase,

@@ -92,6 +92,25 @@ def test_json_may_be_given_as_text() -> None:
     assert read_output(f" {json.dumps(output)}\n") == output
 
 
+@pytest.mark.parametrize("odd", [float("nan"), float("inf"), -float("inf")])
+def test_numbers_that_only_python_writes_are_null(odd: float) -> None:
+    document, plain = inspection(), inspection()
+    for each, value in ((document, odd), (plain, None)):
+        each["results"][0]["stdout"]["@result"]["rate"] = value
+        each["results"][1]["stdout"] = json.dumps({"name": "PiMine", "@result": {"rate": value}})
+    facts = read_inspection_document(json.dumps(document).encode())
+    assert facts == read_inspection_document(plain)
+    assert facts.repetitions[1].indicator is not None
+    assert facts.repetitions[1].indicator.result == {"rate": None}
+
+
+@pytest.mark.parametrize("text", ['{"NaN": }', '{"a": NaN, "b": ' + "[" * 200 + "]" * 200 + "}"])
+def test_what_is_no_json_with_such_numbers_either_is_refused(text: str) -> None:
+    with pytest.raises(InvalidDocumentError):
+        read_inspection_document(text.encode(), document_id="inspection-1")
+    assert read_output(text) is None
+
+
 def test_a_component_was_called_framework_once() -> None:
     output = indicator_output()
     output["framework"] = output.pop("component")
@@ -167,6 +186,12 @@ BROKEN_INSPECTIONS: list[tuple[str, Change]] = [
     (
         "results[0].runtime_environment.hardware",
         lambda it: it["results"][0]["runtime_environment"].update(hardware="a lot"),
+    ),
+    (
+        "results[0].runtime_environment.operating_system.name",
+        lambda it: it["results"][0]["runtime_environment"]["operating_system"].update(
+            name="x" * 129
+        ),
     ),
     ("result_number", lambda it: it.update(results=None, result={}, result_number=-1)),
     ("result_number", lambda it: it.update(results=None, result={}, result_number="1")),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from contextlib import AsyncExitStack, suppress
 from threading import Thread
@@ -49,11 +50,15 @@ def worker(
 
     configure_logs(debug=debug)
     environ = environment_with(database, data_dir)
-    asyncio.run(_work(jobs, environ, until_input_ends=until_input_ends))
+    if not asyncio.run(_work(jobs, environ, until_input_ends=until_input_ends)):
+        # The interpreter would wait for threads that wait for a store.
+        logging.shutdown()
+        os._exit(0)
     return 0
 
 
-async def _work(jobs: int, environ: Mapping[str, str], *, until_input_ends: bool) -> None:
+async def _work(jobs: int, environ: Mapping[str, str], *, until_input_ends: bool) -> bool:
+    """Work until told to stop; return whether no thread of ours is left behind."""
     import structlog
 
     from thoth.dependency_monkey.api.app import create_read_through_app
@@ -96,11 +101,12 @@ async def _work(jobs: int, environ: Mapping[str, str], *, until_input_ends: bool
         logger.info("working", name=working.name, jobs=jobs)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(working.run())
-            tasks.create_task(Documents(graph).run(stop))
+            storing = tasks.create_task(Documents(graph).run(stop))
             tasks.create_task(Retention(graph, keeps_pages=settings.offline).run(stop))
             await stop.wait()
             logger.info("stopping")
             working.stop()
+        return storing.result()
 
 
 def _set_at_end_of_input(stop: asyncio.Event) -> None:

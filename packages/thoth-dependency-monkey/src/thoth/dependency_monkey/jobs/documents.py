@@ -11,9 +11,9 @@ import os
 import sys
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 
@@ -30,6 +30,8 @@ REST = 2.0
 """After each batch, rest for so many times as long as it took: answering comes first."""
 LONGEST_PAUSE = 60.0
 """Seconds after which a store that is away is tried again, at most."""
+GRACE = 10.0
+"""Seconds for what is being stored when it is to stop; what is left then is left to others."""
 NICENESS = 5
 """By how much the thread that stores gives way to others, on Linux, as validators do."""
 
@@ -39,7 +41,7 @@ _logger = logging.getLogger("thoth.dependency_monkey.jobs")
 class Documents:
     """Stores documents again and again; any number may run, in any processes.
 
-    `interval` and `longest_pause` are in seconds.
+    `interval`, `longest_pause` and `grace` are in seconds.
     """
 
     def __init__(
@@ -49,11 +51,13 @@ class Documents:
         interval: float = INTERVAL,
         rest: float = REST,
         longest_pause: float = LONGEST_PAUSE,
+        grace: float = GRACE,
     ) -> None:
         self._loop = ValidationLoop(graph, metadata_of)
         self._interval = interval
         self._rest = rest
         self._longest_pause = longest_pause
+        self._grace = grace
 
     def run_once(self) -> int:
         """Store some documents and remove some; return how many jobs and documents these were.
@@ -62,29 +66,70 @@ class Documents:
         """
         return self._loop.store() + self._loop.remove()
 
-    async def run(self, stopping: asyncio.Event) -> None:
-        """Store what is to be stored until told to stop.
+    async def run(self, stopping: asyncio.Event) -> bool:
+        """Store what is to be stored until told to stop; return whether that ended, too.
 
-        A store or a database that is away is tried again after ever longer pauses, without end.
+        A store or a database that is away is tried again after ever longer pauses, without end. One
+        that does not answer by the end of the grace leaves threads behind that wait for it.
         """
-        # What the thread starts, to store many at once, gives way as it does.
-        with ThreadPoolExecutor(1, "documents", initializer=_give_way) as thread:
-            await self._run(stopping, thread)
-
-    async def _run(self, stopping: asyncio.Event, thread: ThreadPoolExecutor) -> None:
-        loop, pause = asyncio.get_running_loop(), self._interval
+        pause = self._interval
         while not stopping.is_set():
             began = time.monotonic()
+            working = self._begin()
+            if not await self._is_done(working, stopping):
+                _logger.warning("Documents are left to others: the store does not answer")
+                return False
             try:
-                done = await loop.run_in_executor(thread, self.run_once)
+                done = working.result()
             except (StoragesError, psycopg.Error) as error:
                 _logger.warning("Documents wait, trying again in %.0f s: %s", pause, error)
-                wait, pause = pause, min(2 * pause, self._longest_pause)
+            except Exception:
+                _logger.exception("Documents wait, trying again in %.0f s", pause)
             else:
                 pause = self._interval
                 wait = (time.monotonic() - began) * self._rest if done else self._interval
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stopping.wait(), wait)
+                await _pass(stopping, wait)
+                continue
+            await _pass(stopping, pause)
+            pause = min(2 * pause, self._longest_pause)
+        return True
+
+    def _begin(self) -> asyncio.Future[int]:
+        """Begin to store some, in a thread of its own that no process waits for."""
+        outcome: Future[int] = Future()
+        outcome.set_running_or_notify_cancel()
+
+        def work() -> None:
+            # What this thread starts, to store many at once, gives way as it does.
+            _give_way()
+            try:
+                outcome.set_result(self.run_once())
+            except BaseException as error:  # noqa: BLE001 - raised where it is waited for
+                outcome.set_exception(error)
+
+        threading.Thread(target=work, name="documents", daemon=True).start()
+        return asyncio.wrap_future(outcome)
+
+    async def _is_done(self, working: asyncio.Future[int], stopping: asyncio.Event) -> bool:
+        """Wait for what was begun; say whether it was done before the grace was over."""
+        told = asyncio.ensure_future(stopping.wait())
+        either: set[asyncio.Future[Any]] = {working, told}
+        try:
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if not working.done():
+                await asyncio.wait({working}, timeout=self._grace)
+        finally:
+            told.cancel()
+        if working.done():
+            return True
+        working.cancel()
+        return False
+
+
+async def _pass(stopping: asyncio.Event, seconds: float) -> None:
+    """Let time pass, until it is to stop at the latest."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(stopping.wait(), seconds)
 
 
 def _give_way() -> None:

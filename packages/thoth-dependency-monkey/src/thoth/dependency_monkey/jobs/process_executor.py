@@ -285,6 +285,8 @@ class _Run:
                 fault = "the document has no known reason"
         if fault is not None:
             return self._failed(Reason.INTERNAL_ERROR, fault, log)
+        # What the validator reported is not kept as such: nothing is stored under that id.
+        answer = msgspec.structs.replace(answer, document_id=None)
         return FinishedJob(
             phase="failed" if answer.valid is None else "succeeded",
             valid=answer.valid,

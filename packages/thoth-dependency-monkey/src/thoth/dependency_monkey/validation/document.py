@@ -64,7 +64,7 @@ def make_document(
 
 
 def metadata_of(validation: FinishedValidation) -> dict[str, Any]:
-    """Return the `metadata` of a finished validation's document, but for its id.
+    """Return the `metadata` of a finished validation's document, but for id and deployment.
 
     Host, system and Python are those of this process, which stores it.
     """

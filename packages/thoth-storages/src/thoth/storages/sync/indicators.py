@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 MAX_COMPONENT_CHARACTERS = 512
 """The name of an indicator and of its component are shortened to so many characters."""
+_MAX_COMPONENT_BYTES = 1024  # both are in one entry of an index, which takes 2.7 kB
 
 _KNOWN = frozenset({"name", "component", "framework", "@parameters", "@result", "overall_score"})
 _WHOLE = re.compile(r"[+-]?[0-9]{1,19}", re.ASCII)
@@ -61,13 +62,18 @@ def read_indicator(output: object) -> Indicator | None:
     if score is not None and overall_score is None:
         other["overall_score"] = score
     return Indicator(
-        name=shown(name, most=MAX_COMPONENT_CHARACTERS) or "",
-        component=shown(component, most=MAX_COMPONENT_CHARACTERS) or "",
+        name=_label(name),
+        component=_label(component),
         overall_score=overall_score,
         parameters=_or_empty(output.get("@parameters")),
         result=_or_empty(output.get("@result")),
         other=other,
     )
+
+
+def _label(value: object) -> str:
+    text = shown(value, most=MAX_COMPONENT_CHARACTERS) or ""
+    return text.encode()[:_MAX_COMPONENT_BYTES].decode(errors="ignore")
 
 
 def _or_empty(value: Any) -> Any:

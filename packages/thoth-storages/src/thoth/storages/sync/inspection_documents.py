@@ -9,6 +9,7 @@ such a document does come in an envelope, its id is that of `metadata`, and its 
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -20,7 +21,7 @@ from thoth.storages.graph.hardware_records import HardwareRecord, read_hardware
 from thoth.storages.graph.queries.environments import SoftwareKey
 from thoth.storages.sync.core_metadata import shown
 from thoth.storages.sync.document_parts import Invalid
-from thoth.storages.sync.documents import checked_document_id, decode
+from thoth.storages.sync.documents import MAX_DOCUMENT_BYTES, checked_document_id, decode
 from thoth.storages.sync.indicators import Indicator, read_indicator
 from thoth.storages.sync.stack_documents import Project, Stack, read_environment, read_stack
 
@@ -110,7 +111,13 @@ def read_inspection_document(
     the path of the offending key.
     """
     known_id = None if document_id is None else checked_document_id(document_id, "")
-    decoded = decode(content, document_id=known_id)
+    try:
+        decoded = decode(content, document_id=known_id)
+    except InvalidDocumentError:
+        lenient = with_odd_numbers(content)
+        if lenient is None:
+            raise
+        decoded = lenient
     known_id = known_id or _own_id(decoded)
     if known_id is None:
         raise InvalidDocumentError(None, "document_id", "is missing. Give the inspection's id")
@@ -271,7 +278,31 @@ def read_output(stdout: Any) -> Any:
     """
     if isinstance(stdout, str) and stdout.lstrip()[:1] in ("{", "["):
         try:
-            stdout = decode(b'{"stdout":%b}' % stdout.encode())["stdout"]
-        except (InvalidDocumentError, UnicodeEncodeError):
+            enclosed = b'{"stdout":%b}' % stdout.encode()
+        except UnicodeEncodeError:
             return None
+        try:
+            stdout = decode(enclosed)["stdout"]
+        except InvalidDocumentError:
+            stdout = (with_odd_numbers(enclosed) or {}).get("stdout")
     return stdout if stdout and isinstance(stdout, dict | list) else None
+
+
+def with_odd_numbers(content: object) -> dict[str, Any] | None:
+    """Return what JSON says in which NaN and infinities stand, which become null.
+
+    Python writes them, so that scripts do, and the tasks that keep what these wrote. None for what
+    has none of them, is no object of JSON even so, or is over a limit of documents.
+    """
+    if not isinstance(content, bytes) or len(content) > MAX_DOCUMENT_BYTES:
+        return None
+    if b"NaN" not in content and b"Infinity" not in content:
+        return None
+    try:
+        return decode(json.loads(content, parse_constant=_no_number))
+    except (ValueError, RecursionError):
+        return None
+
+
+def _no_number(_: str) -> None:
+    """Return what a number that is not finite is in JSON."""

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 from thoth.storages.documents.bulk import in_order
 from thoth.storages.documents.encoding import blob2dict
 from thoth.storages.exceptions import (
+    CorruptDocumentError,
     InvalidDocumentError,
     NotFoundError,
     StoragesError,
     StoreUnreachableError,
 )
 from thoth.storages.sync.documents import MAX_DOCUMENT_BYTES
+from thoth.storages.sync.inspection_documents import with_odd_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -72,4 +74,10 @@ class _Parts:
         if self._left < 0:
             problem = f"is over {MAX_DOCUMENT_BYTES:,} bytes with its results"
             raise InvalidDocumentError(self._inspection_id, "", problem)
-        return blob2dict(blob, store=str(self._store.ceph), key=key)
+        try:
+            return blob2dict(blob, store=str(self._store.ceph), key=key)
+        except CorruptDocumentError:
+            lenient = with_odd_numbers(blob)
+            if lenient is None:
+                raise
+            return lenient

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
     from thoth.storages.sync.document_parts import Invalid
 
+MAX_ENVIRONMENT_CHARACTERS = 128
+"""The name and version of an operating system, and Python's, may have so many characters each."""
+
 ReleaseName: TypeAlias = tuple[str, str, str | None]
 """Name, version and index URL of a release, normalised."""
 
@@ -337,7 +340,7 @@ def _word(value: Any, path: str, invalid: Invalid) -> str:
         return ""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise invalid(path, "is not a text")
-    return invalid.text(str(value).strip(), path)
+    return invalid.text(str(value).strip(), path, most=MAX_ENVIRONMENT_CHARACTERS)
 
 
 # --- parts ---------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from thoth.storages.graph.queries.environments import record_software
 from thoth.storages.graph.queries.family import ECOSYSTEM
+from thoth.storages.graph.queries.names import whole
 from thoth.storages.graph.queries.releases import record_releases
 from thoth.storages.sync.stack_documents import release_records
 
@@ -107,7 +108,7 @@ def record_requirements(
         parameters = {"digests": missing, "texts": [wanted[digest] for digest in missing]}
         connection.execute(_ADD_REQUIREMENTS, parameters)
         found.update(connection.execute(_FIND_REQUIREMENTS, {"digests": missing}).fetchall())
-    return found
+    return whole(found, wanted)
 
 
 def record_stacks(
@@ -199,7 +200,7 @@ def _record(
     if len(found) < len(distinct):
         connection.execute(_ADD_STACKS, parameters)
         found = connection.execute(_FIND_STACKS, parameters).fetchall()
-    ids = {distinct[number - 1]: row for number, row in found}
+    ids = whole({distinct[number - 1]: row for number, row in found}, distinct)
     return [None if key is None else ids[key] for key in keys]
 
 
@@ -239,4 +240,4 @@ def _record_locks(connection: Connection, locks: Sequence[Lock]) -> dict[bytes, 
         columns = {"locks": [pair[0] for pair in pairs], "releases": [pair[1] for pair in pairs]}
         connection.execute(_ADD_LOCK_RELEASES, columns)
         found.update(connection.execute(_FIND_LOCKS, {"digests": missing}).fetchall())
-    return found
+    return whole(found, wanted)

@@ -61,12 +61,12 @@ _logger = logging.getLogger(__name__)
 class ValidationLoop:
     """Stores, syncs and removes documents of the validations of a connected graph.
 
-    `metadata` makes the `metadata` of a document, but for its `document_id`, of the validation.
-    Documents go to the store that the graph's settings name, or to `store`. `on_failed` is called
-    with the id of each document that cannot be stored or synced, and why; by default that is
-    logged. Many documents are stored at once, unless it is to be `in_turn`: in the caller's thread,
-    with no others that a process which is to end would wait for. Safe for many processes at once: a
-    document is stored and synced once, whoever does it, and whoever died.
+    `metadata` makes the `metadata` of a document, but for its `document_id` and the name of the
+    deployment, of the validation. Documents go to the store that the graph's settings name, or to
+    `store`. `on_failed` is called with the id of each document that cannot be stored or synced, and
+    why; by default that is logged. Many documents are stored at once, unless it is to be `in_turn`:
+    in the caller's thread, with no others that a process which is to end would wait for. Safe for
+    many processes at once: a document is stored and synced once, whoever does it, and whoever died.
     """
 
     def __init__(
@@ -173,7 +173,11 @@ class ValidationLoop:
         facts = ValidationFacts(document_id, validation, answer, [])
         try:
             facts = validation_facts(validation, answer, document_id)
-            metadata = {**self._metadata(validation), "document_id": document_id}
+            metadata = {
+                **self._metadata(validation),
+                "document_id": document_id,
+                "thoth_deployment_name": self._graph.settings.deployment_name,
+            }
             blob = validation_document(validation, answer, metadata)
             self._store.ceph.store_blob(blob, document_id)
         except _AWAY:

@@ -123,7 +123,7 @@ def _parts(number: int, grouping: str, conditions: Conditions) -> _Parts:
         conditions.parameters[key] = grouping.removeprefix(PARAMETER)
         same = statements.same_number(f"read.{key}")
         return _Parts(
-            columns=f"{statements.PARAMETERS} -> %({key})s::text AS {key}",
+            columns=f"nullif({statements.PARAMETERS} -> %({key})s::text, 'null') AS {key}",
             shown=f"coalesce(to_jsonb(measured.{key}_number), measured.{key}_other)",
             keys=f"measured.{key}_number, measured.{key}_other",
             order=f"{place}",

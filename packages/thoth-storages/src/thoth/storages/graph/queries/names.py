@@ -7,7 +7,9 @@ transactions may wait for one another.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+from psycopg import errors
 
 from thoth.storages.graph import json_values
 from thoth.storages.graph.queries import release_statements as sql
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from thoth.storages.graph.connections import Connection
+
+_T = TypeVar("_T")
 
 
 class NameIds(NamedTuple):
@@ -52,6 +56,16 @@ def _record(
         missing = [name for name in names if name not in found]
         if missing:
             found.update(connection.execute(statement, asked(missing)).fetchall())
+    return whole(found, names)
+
+
+def whole(found: dict[_T, int], wanted: Collection[_T]) -> dict[_T, int]:
+    """Return the ids that were found, which are those of all that is wanted.
+
+    Raises what makes `in_transaction` try again where somebody removed what another had recorded.
+    """
+    if not found.keys() >= set(wanted):
+        raise errors.SerializationFailure("a row was recorded and removed meanwhile")
     return found
 
 
@@ -81,6 +95,7 @@ def record_requirements(
         added = {"rows": json_values.plain(rows)}
         connection.execute(sql.ADD_REQUIREMENTS, added)
         found.update(connection.execute(sql.FIND_REQUIREMENTS, {"digests": missing}).fetchall())
+    whole(found, wanted)
     return {
         text: found[requirement_digest(requirement.text)]
         for text, requirement in read.items()
