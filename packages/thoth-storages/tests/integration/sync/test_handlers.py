@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 import re
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from thoth.storages import (
@@ -19,6 +21,7 @@ from thoth.storages import (
     SolverResultsStore,
     sync_documents,
 )
+from thoth.storages.documents.bulk import in_order
 from thoth.storages.sync import handlers
 from thoth.storages.testing import solver_document
 
@@ -208,6 +211,32 @@ def test_documents_are_read_while_others_are_written(
     counts = sync_documents(ids_of(documents(3)), graph=graph, settings=settings)
     assert counts == {"solver": (3, 3, 0, 0)}
     assert happened[:5] == ["read", "begun", "read", "read", "written"]
+
+
+def test_a_document_that_is_not_there_yet_is_not_waited_for_while_others_are_written(
+    graph: GraphDatabase,
+    settings: StoragesSettings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stored = {each["metadata"]["document_id"]: msgspec.json.encode(each) for each in documents(3)}
+    known = HANDLERS_MAPPING["solver"]
+    is_written = threading.Event()
+
+    def fetched(document_id: str) -> tuple[str, bytes]:
+        if document_id != next(iter(stored)):
+            assert is_written.wait(30)
+        return document_id, stored[document_id]
+
+    def write(connection: Any, facts: Any, *, force: bool) -> bool:
+        connection.execute("SELECT pg_sleep(0.1)")
+        is_written.set()
+        return known.write(connection, facts, force=force)
+
+    handler = dataclasses.replace(
+        known, write=write, write_several=None, retrieve=lambda _, ids: in_order(fetched, ids)
+    )
+    monkeypatch.setitem(HANDLERS_MAPPING, "solver", handler)
+    assert sync_documents([*stored], graph=graph, settings=settings) == {"solver": (3, 3, 0, 0)}
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])

@@ -79,7 +79,8 @@ class Handler:
     `retrieve`, and `document_id=` into facts; `InvalidDocumentError` for what it cannot read.
     `write` writes facts on a connection, all or none, and says whether there was anything to write:
     a document that is in the graph is left alone without `force=`. `retrieve` yields ids of the
-    store with documents or errors; its default reads one object a document. `write_several`, where
+    store with documents or errors, and says `is_ready()`, if it has that, whether the next one need
+    not be waited for; its default reads one object a document. `write_several`, where
     there is one, writes facts of several documents in one transaction, all or none: as many of the
     first ones as leave the same rows as one by one, and says of each what `write` would.
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict, deque
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -28,7 +28,7 @@ from thoth.storages.graph.connections import working_meanwhile
 from thoth.storages.sync.documents import MAX_DOCUMENT_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from thoth.storages.graph.connections import Connection
     from thoth.storages.graph.database import GraphDatabase
@@ -110,10 +110,19 @@ class Syncing:
         Many are fetched and read ahead of those that are written. What comes after an outcome is
         not written before the next one is asked for.
         """
+        stored = [each.document_id for each in documents if each.path is None]
+        if stored:
+            retrieved = self._handlers[kind].retrieve(self.store(kind), stored)
+            yield from self._outcomes(kind, retrieved)
+        files = [each for each in documents if each.path is not None]
+        if files:
+            yield from self._outcomes(kind, _from_files(files))
+
+    def _outcomes(self, kind: str, retrieved: Iterator[tuple[str, Any]]) -> Iterator[Outcome]:
         handler, pace = self._handlers[kind], self._paces[kind]
-        with closing(self._retrieved(kind, documents)) as retrieved:
-            reading = _Reading(kind, handler, retrieved, is_listed=self._is_listed)
-            writing = _Writing(self._graph, kind, handler, pace, reading, force=self._force)
+        reading = _Reading(kind, handler, retrieved, is_listed=self._is_listed)
+        writing = _Writing(self._graph, kind, handler, pace, reading, force=self._force)
+        try:
             while True:
                 group = reading.group(pace.most)
                 if group:
@@ -123,14 +132,8 @@ class Syncing:
                 if other is None:
                     return
                 yield other
-
-    def _retrieved(
-        self, kind: str, documents: Sequence[Named]
-    ) -> Generator[tuple[str, Any], None, None]:
-        stored = [each.document_id for each in documents if each.path is None]
-        if stored:
-            yield from self._handlers[kind].retrieve(self.store(kind), stored)
-        yield from _from_files(each for each in documents if each.path is not None)
+        finally:
+            reading.close()
 
 
 class _Read(NamedTuple):
@@ -157,17 +160,29 @@ class _Reading:
         self._handler = handler
         self._retrieved = retrieved
         self._is_listed = is_listed
+        self._is_ready: Callable[[], bool] = getattr(retrieved, "is_ready", lambda: True)
         self._is_done = False
         self._ahead: deque[_Read | Outcome | BaseException] = deque()
         self._size = 0
         self.seconds = 0.0
 
-    def read_ahead(self) -> bool:
-        """Read one more document, unless enough were read; tell whether one was."""
+    def close(self) -> None:
+        """Retrieve no more documents."""
+        close: Callable[[], None] | None = getattr(self._retrieved, "close", None)
+        if close is not None:
+            close()
+
+    def read_ahead(self, *, may_wait: bool = False) -> bool:
+        """Read one more document, unless enough were read; tell whether one was.
+
+        None where it would have to be waited for, which the caller may not do while it holds locks.
+        """
         if self._is_done or self._is_enough(MAX_TOGETHER):
             return False
         began = time.monotonic()
         try:
+            if not (may_wait or self._is_ready()):
+                return False
             found = next(self._retrieved, None)
             read = None if found is None else self._read(*found)
         except BaseException as error:  # noqa: BLE001 - it is raised in its turn
@@ -185,7 +200,7 @@ class _Reading:
 
         None where something else comes first, or nothing more.
         """
-        while not self._is_enough(most) and self.read_ahead():
+        while not self._is_enough(most) and self.read_ahead(may_wait=True):
             pass
         group: list[_Read] = []
         size = 0
