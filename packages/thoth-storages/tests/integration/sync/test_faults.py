@@ -31,6 +31,7 @@ from thoth.storages import (
     StoreUnreachableError,
     sync_documents,
 )
+from thoth.storages.sync import syncing
 from thoth.storages.testing import (
     empty_database,
     solver_documents,
@@ -94,6 +95,13 @@ def clean(
 # --- the local folder ----------------------------------------------------------------------------
 
 
+@pytest.fixture
+def few_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no more than a few documents be read ahead of those that are written."""
+    monkeypatch.setattr(syncing, "MAX_TOGETHER", 8)
+
+
+@pytest.mark.usefixtures("few_ahead")
 def test_a_local_folder_that_goes_away_is_not_a_folder_whose_documents_were_deleted(
     graph: GraphDatabase, settings: StoragesSettings, tmp_path: Path
 ) -> None:
@@ -115,6 +123,7 @@ def test_a_local_folder_that_goes_away_is_not_a_folder_whose_documents_were_dele
     assert mended == {"solver": (COUNT, COUNT - before, before, 0)}
 
 
+@pytest.mark.usefixtures("few_ahead")
 def test_documents_that_are_deleted_meanwhile_are_no_fault(
     graph: GraphDatabase, settings: StoragesSettings, tmp_path: Path
 ) -> None:

@@ -234,9 +234,9 @@ def test_syncing_takes_a_number_of_statements_whatever_the_number_of_documents(
         return int(graph.stats()["statements"] - before)
 
     documents = list(solver_documents(60, dependencies=8))
-    few = statements(documents[:20])
-    assert statements(documents[20:]) <= few + 8
-    assert statements(documents) <= 40
+    assert statements(documents[:20]) <= 28
+    assert statements(documents[20:]) <= 36
+    assert statements(documents) <= 36
 
 
 def test_a_release_that_was_never_found_is_missing_until_it_is(graph: GraphDatabase) -> None:

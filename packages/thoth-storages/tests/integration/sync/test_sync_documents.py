@@ -128,7 +128,8 @@ def test_without_graceful_the_first_broken_document_ends_the_run(
         sync_documents(ids_of(made), graph=graph, settings=settings, jobs=jobs)
     assert raised.value.document_id == ids_of(made)[3]
     assert raised.value.path == "result.tree[1].package_name"
-    assert synced(graph) == sorted(ids_of(made)[:3])
+    first, last = {*ids_of(made)[:3]}, {*ids_of(made)[4:]}
+    assert first <= {*synced(graph)} <= (first if jobs == 1 else first | last)
 
 
 @pytest.mark.parametrize("jobs", [1, 3])
