@@ -326,11 +326,11 @@ def test_a_file_that_is_replaced_while_it_is_read_is_not_called_corrupt(tmp_path
 
 
 def test_a_large_file_of_somebody_else_is_compared_without_being_held_in_memory(
-    store: CephStore, tmp_path: Path
+    store: CephStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for path in (tmp_path / "source", tmp_path / "solver" / "large"):
-        path.touch()
-        os.truncate(path, 2**28 + 1)
+        path.write_bytes(b"x" * 20_000_000)
+    monkeypatch.delattr(LocalBackend, "get")
     store.store_file(tmp_path / "source", "large")
     (tmp_path / "source").write_bytes(b"other")
     with pytest.raises(DocumentExistsError):
