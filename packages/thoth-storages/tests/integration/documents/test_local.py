@@ -306,8 +306,15 @@ def test_a_folder_that_may_only_be_read_is_read(
             store.store_document({"a": 1}, "x", overwrite=overwrite)
 
 
-def test_a_file_that_is_replaced_while_it_is_read_is_not_called_corrupt(tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_refused", [False, True])
+def test_a_file_that_is_replaced_while_it_is_read_is_not_called_corrupt(
+    tmp_path: Path, is_refused: bool
+) -> None:
     replaced = []
+
+    def refused(key: str) -> Iterator[bytes]:
+        yield b"a longer one"
+        raise StoreRefusedError("store", key, "416, InvalidRange")
 
     class Replaced(LocalBackend):
         def stream(self, key: str) -> tuple[ObjectFacts, Iterator[bytes]]:
@@ -315,6 +322,7 @@ def test_a_file_that_is_replaced_while_it_is_read_is_not_called_corrupt(tmp_path
             if not replaced:
                 replaced.append(key)
                 self.put(key, b"new", hashlib.sha256(b"new").hexdigest(), create=False)
+                return (found[0], refused(key)) if is_refused else found
             return found
 
     store = CephStore("solver", backend=Replaced(tmp_path / "documents"))
