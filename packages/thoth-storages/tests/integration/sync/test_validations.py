@@ -150,6 +150,21 @@ def test_an_empty_graph_gets_what_the_graph_had(
         assert content == graph.validations.result(record.result_digest)
 
 
+def test_a_validation_of_another_ecosystem_comes_back_without_stacks(
+    graph: GraphDatabase,
+    other_graph: GraphDatabase,
+    loop: ValidationLoop,
+    settings: StoragesSettings,
+) -> None:
+    for ecosystem in ("npm", "pypi"):
+        new = new_validation("left-pad", ecosystem=ecosystem)
+        graph.validations.accept_finished(new, succeeded("", result=answer(("left-pad", "1.0"))))
+    assert loop.store() == 2
+    assert rebuilt(other_graph, settings)["validation"].synced == 2
+    assert contents(other_graph) == contents(graph)
+    assert graph.get_python_software_stack_count_all(software_stack_type="VALIDATION") == 1
+
+
 def test_a_forced_sync_gives_the_rows_of_the_document_however_often(
     graph: GraphDatabase, loop: ValidationLoop, settings: StoragesSettings
 ) -> None:
