@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -32,10 +33,7 @@ if TYPE_CHECKING:
     from thoth.dependency_monkey.validation.store import FactStore
 
 TARGET = "cp312-manylinux_2_28_x86_64"
-IMPATIENT = IndexLimits(
-    connect_timeout=1.0,
-    read_timeout=1.0,
-    request_timeout=2.5,
+LIMITS = IndexLimits(
     retries=1,
     backoff=0.01,
     retry_after=0.1,
@@ -45,6 +43,8 @@ IMPATIENT = IndexLimits(
     sdist_bytes=256 * 1024,
     metadata_bytes=128 * 1024,
 )
+# Where a test waits in vain.
+IMPATIENT = replace(LIMITS, connect_timeout=1.0, read_timeout=1.0, request_timeout=2.5)
 
 
 def _now() -> datetime:
@@ -55,6 +55,7 @@ class Asker:
     """What tests do with validations."""
 
     target = TARGET
+    limits = LIMITS
     impatient = IMPATIENT
 
     @staticmethod
@@ -65,7 +66,7 @@ class Asker:
         constraints: str = "",
         store: FactStore | None = None,
         limits: Limits | None = None,
-        index_limits: IndexLimits = IMPATIENT,
+        index_limits: IndexLimits = LIMITS,
         offline: bool = False,
         clock: Callable[[], datetime] = _now,
         **policy: Any,
@@ -76,7 +77,7 @@ class Asker:
             tuple(map(parse_target, targets)),
             Policy(**policy),
             parse_constraints(constraints, source="constraints.txt"),
-            limits or Limits(seconds=20.0),
+            limits or Limits(seconds=60.0),
         )
 
         async def run() -> Validation:

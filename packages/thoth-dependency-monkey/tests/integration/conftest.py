@@ -36,9 +36,7 @@ __all__ = [
     "session_data_dir",
 ]
 
-_LIMITS = IndexLimits(
-    connect_timeout=1.0, read_timeout=1.0, request_timeout=2.0, retries=1, backoff=0.01
-)
+_LIMITS = IndexLimits(retries=1, backoff=0.01)
 
 
 class ReadThroughSite:

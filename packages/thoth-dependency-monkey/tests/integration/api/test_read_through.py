@@ -15,6 +15,7 @@ import httpx2
 import msgspec
 import pytest
 
+from thoth.dependency_monkey.ecosystems.pypi.index.limits import IndexLimits
 from thoth.dependency_monkey.testing import Fault, IndexServer
 from thoth.dependency_monkey.validation.exchange import (
     MEDIA_TYPE,
@@ -63,7 +64,8 @@ def get(url: str, accept: str | None = JSON, **options: Any) -> httpx2.Response:
     headers = {**options.pop("headers", {})}
     if accept is not None:
         headers["accept"] = accept
-    with httpx2.Client(trust_env=False, verify=False, **options) as client:
+    given = {"timeout": 60.0, **options}
+    with httpx2.Client(trust_env=False, verify=False, **given) as client:
         return client.get(url, headers=headers)
 
 
@@ -289,21 +291,27 @@ class TestFailures:
             Fault(status=401),
             Fault(status=403),
             Fault(close=True),
-            Fault(delay=10.0),
             Fault(truncate=20),
             Fault(body=b"<html>log in", content_type="text/html"),
             Fault(body=b"[" * 100_000, content_type=JSON),
         ],
-        ids=["500", "401", "403", "closed", "silent", "cut", "log-in", "brackets"],
+        ids=["500", "401", "403", "closed", "cut", "log-in", "brackets"],
     )
     def test_an_index_that_fails_is_502_and_never_404(
         self, site: Any, index: IndexServer, fault: Fault
     ) -> None:
         index.fault("/simple/six/", fault)
-        answer = get(f"{site.url}six/", timeout=10.0)
+        answer = get(f"{site.url}six/")
         assert answer.status_code == 502
         assert answer.headers["content-type"] == "application/problem+json"
         assert index.url in answer.json()["detail"]
+
+    def test_an_index_that_is_silent_is_502(
+        self, read_through: Callable[..., Any], index: IndexServer
+    ) -> None:
+        index.fault("/simple/six/", Fault(delay=10.0))
+        limits = IndexLimits(read_timeout=0.5, retries=1, backoff=0.01)
+        assert get(f"{read_through(main=index.url, limits=limits).url}six/").status_code == 502
 
     def test_a_failure_is_not_remembered(self, site: Any, index: IndexServer) -> None:
         index.fault("/simple/six/", Fault(status=500))
@@ -315,7 +323,7 @@ class TestFailures:
         for suffix in ("", ".metadata"):
             index.fault(f"/files/boto3-1.0-py3-none-any.whl{suffix}", Fault(status=503))
         url = f"{site.root}/index/default/files/boto3/boto3-1.0-py3-none-any.whl.metadata"
-        assert get(url, timeout=10.0).status_code == 502
+        assert get(url).status_code == 502
 
     def test_a_store_that_is_gone_is_503(
         self, read_through: Callable[..., Any], index: IndexServer

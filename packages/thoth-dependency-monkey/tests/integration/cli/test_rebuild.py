@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import shlex
 import signal
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +19,7 @@ import msgspec
 import pytest
 
 from thoth.dependency_monkey.api.serving import free_port
+from thoth.dependency_monkey.testing import Fault, IndexServer
 from thoth.storages import (
     AdvisersResultsStore,
     DependencyMonkeyReportsStore,
@@ -50,7 +53,6 @@ from thoth.storages.testing.run_documents import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from thoth.dependency_monkey.testing import IndexServer
     from thoth.storages import StoragesSettings
     from thoth.storages.graph.connections import ConnectionParameters
 
@@ -59,7 +61,18 @@ __all__ = ["server_parameters", "session_data_dir"]
 MONKEY = [sys.executable, "-m", "thoth.dependency_monkey.cli"]
 STORAGES = [sys.executable, "-m", "thoth.storages"]
 BASE = "/api/v0alpha0/validations/"
-SECONDS = 60.0
+SECONDS = 150.0
+STACKS = (
+    "rebuilt-none",
+    "rebuilt-base>2",
+    "rebuilt-built",
+    "rebuilt-broken",
+    "rebuilt-app[none]; python_version > '3' # \N{SNOWMAN}\nrebuilt-base<2",
+    "rebuilt-base; sys_platform == 'win32'",
+    "\n".join([*(f"# {'x' * 1_000}" for _ in range(64)), "rebuilt-base"]),
+)
+AS_OF = ("--exclude-newer", "2021-01-01")
+TWO_TARGETS = ("--target", "cp312-manylinux_2_28_x86_64", "--target", "cp311-macosx_11_0_arm64")
 INDICATORS = ("PiMatmul", "PiConv1D", "PiConv2D", "PiPyBench", "PiOther")
 HOW_TO = Path(__file__).parents[5] / "docs" / "how-to" / "rebuild-the-graph.md"
 
@@ -146,10 +159,13 @@ def waiting(graph: GraphDatabase) -> dict[str, int]:
 
 
 def add_packages(server: IndexServer) -> None:
-    server.add("rebuilt-app", "1.0", requires_dist=["rebuilt-base>=1", "rebuilt-extra"])
-    server.add("rebuilt-base", "1.0", sdist=True)
+    early = {"uploaded": datetime(2020, 1, 1, tzinfo=UTC)}
+    server.add("rebuilt-app", "1.0", requires_dist=["rebuilt-base>=1", "rebuilt-extra"], **early)
+    server.add("rebuilt-base", "1.0", sdist=True, **early)
     server.add("rebuilt-base", "2.0")
-    server.add("rebuilt-extra", "3.0", requires_dist=["rebuilt-base<2"])
+    server.add("rebuilt-extra", "3.0", requires_dist=["rebuilt-base<2"], **early)
+    server.add("rebuilt-built", "1.0", wheel_tags=(), sdist=True, static=False)
+    server.fault("/simple/rebuilt-broken/", Fault(status=500))
 
 
 def store_documents_of_tasks(settings: StoragesSettings) -> None:
@@ -189,7 +205,7 @@ def test_syncing_all_documents_into_an_empty_graph_gives_what_the_first_one_had(
     add_packages(server)
     with GraphDatabase(settings) as graph, service(environ, "--workers", "1") as client:
         asked = [post(client, "rebuilt-app") for _ in range(3)]
-        asked += [post(client, stack) for stack in ("rebuilt-none", "rebuilt-base>2")]
+        asked += [post(client, stack) for stack in STACKS]
         eventually(lambda: all(is_final(client, each) for each in asked))
         # What is known by now is answered at once.
         asked += [post(client, stack) for stack in ("rebuilt-base<2", "rebuilt-app\nrebuilt-base")]
@@ -197,6 +213,10 @@ def test_syncing_all_documents_into_an_empty_graph_gives_what_the_first_one_had(
         assert validate(environ, "rebuilt-app", "rebuilt-base>=1", "--python", "3.12") == 0
         assert validate(environ, "rebuilt-app", "rebuilt-base>=2") == 1
         assert validate(environ, "rebuilt-unknown", "--offline") == 3
+        assert validate(environ, "rebuilt-app", *AS_OF, *TWO_TARGETS) == 0
+        constraints = tmp_path / "constraints.txt"
+        constraints.write_text("rebuilt-base<2 # \N{SNOWMAN}")
+        assert validate(environ, "rebuilt-base", "-c", str(constraints), "--pre") == 0
         eventually(lambda: waiting(graph) == {"store": 0, "remove": 0})
         shown = [client.get(BASE + each["id"]).json() for each in asked]
         store_documents_of_tasks(settings)
@@ -204,7 +224,7 @@ def test_syncing_all_documents_into_an_empty_graph_gives_what_the_first_one_had(
         tables = Base.metadata.tables.keys() - NOT_OF_DOCUMENTS
         before = natural_rows(graph, tables)
     assert all(before.values()), [name for name, rows in before.items() if not rows]
-    assert len(before["validation"]) == 10
+    assert len(before["validation"]) == 5 + len(STACKS) + 5
 
     with empty_database(server_parameters) as empty:
         into_empty = environment(empty, tmp_path, server)
@@ -252,6 +272,51 @@ def test_what_was_killed_between_verdict_and_document_is_stored_after_the_next_s
                 assert client.delete(BASE + each["id"]).status_code == 204
             eventually(lambda: waiting(graph) == {"store": 0, "remove": 0})
             assert list((documents / "local" / "validation").iterdir()) == []
+
+
+PASSWORD = "pass-word-of-nobody"
+
+
+@pytest.mark.slow
+def test_credentials_of_an_index_are_in_no_document_no_row_and_no_log(
+    settings: StoragesSettings, tmp_path: Path
+) -> None:
+    with (
+        IndexServer(username="user", password=PASSWORD) as server,
+        GraphDatabase(settings) as graph,
+    ):
+        add_packages(server)
+        environ = environment(settings, tmp_path, server)
+        environ["THOTH_INDEX_URL"] = server.url.replace("//", f"//user:{PASSWORD}@")
+        with service(environ, "--workers", "1", "--debug") as client:
+            asked = [post(client, stack) for stack in ("rebuilt-app", "rebuilt-broken")]
+            eventually(lambda: all(is_final(client, each) for each in asked))
+            assert client.get(BASE + asked[0]["id"]).json()["valid"] is True
+            for stack, code in (("rebuilt-app", 0), ("rebuilt-base>2", 1), ("rebuilt-broken", 3)):
+                assert validate(environ, stack) == code
+            eventually(lambda: waiting(graph) == {"store": 0, "remove": 0})
+        files = [path for path in tmp_path.rglob("*") if path.is_file()]
+        assert sum(path.name.startswith("validation-") for path in files) == 5
+        assert [path for path in files if PASSWORD.encode() in path.read_bytes()] == []
+        with graph.migration_connection() as connection:
+            tables = [name for (name,) in connection.execute(TABLES).fetchall()]
+            assert len(tables) > 20
+            for table in tables:
+                found = connection.execute(HOLDING.format(table=table), {"texts": hidden()})
+                assert found.fetchall() == [], table
+
+
+TABLES = """
+    SELECT format('%I.%I', schemaname, tablename) FROM pg_tables
+     WHERE schemaname NOT IN ('pg_catalog', 'information_schema')
+"""
+HOLDING = "SELECT row FROM {table} AS row WHERE row::text LIKE ANY (%(texts)s) LIMIT 1"
+
+
+def hidden() -> list[str]:
+    """Return how the password would be in a row: as text, in bytes, or as it is sent."""
+    sent = base64.b64encode(f"user:{PASSWORD}".encode()).decode()
+    return [f"%{text}%" for text in (PASSWORD, PASSWORD.encode().hex(), sent)]
 
 
 def running(home: str) -> list[str]:

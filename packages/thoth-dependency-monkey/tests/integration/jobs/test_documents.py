@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import msgspec
 import pytest
 
 from thoth.dependency_monkey.jobs.documents import Documents
 from thoth.dependency_monkey.validation.question import Question
-from thoth.storages import GraphDatabase, ValidationResultsStore
+from thoth.storages import CephStore, GraphDatabase, StoreFullError, ValidationResultsStore
 from thoth.storages.testing.validation_contract import new_validation, succeeded
 
 if TYPE_CHECKING:
@@ -111,6 +111,29 @@ def test_two_at_once_store_each_document_once(
     with graph.migration_connection() as connection:
         named = connection.execute("SELECT count(DISTINCT document_id) FROM validation").fetchone()
     assert named == (50,)
+
+
+def test_a_full_store_is_rid_of_what_was_deleted(
+    graph: GraphDatabase, store: ValidationResultsStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    documents = Documents(graph)
+    gone = finish(graph)
+    documents.run_once()
+    graph.validations.delete(gone.id)
+    finish(graph)
+
+    def full(*_: object, **__: object) -> NoReturn:
+        raise StoreFullError("store", "key", "no room")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(CephStore, "store_blob", full)
+        with pytest.raises(StoreFullError):
+            documents.run_once()
+    assert waiting(graph) == {"store": 1, "remove": 0}
+    store.connect()
+    assert store.get_document_count() == 0
+    documents.run_once()
+    assert store.get_document_count() == 1
 
 
 def test_what_no_store_ends_is_left_to_others(

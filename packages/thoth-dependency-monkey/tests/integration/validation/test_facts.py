@@ -264,7 +264,7 @@ def test_the_number_of_connections_changes_no_lock(asker, connections):
             for version in range(5):
                 needs = [f"{other}>={version}" for other in "abcdefgh" if other > name]
                 server.add(name, str(version), requires_dist=needs)
-        limits = replace(asker.impatient, connections=connections, request_timeout=10.0)
+        limits = replace(asker.limits, connections=connections)
         validation = asker.ask("a\nh<3", server, index_limits=limits)
         assert asker.pins(validation) == dict.fromkeys("abcdefgh", "2")
 

@@ -306,7 +306,7 @@ class TestThroughTheReadThroughIndex:
             if stack == "six==*":
                 assert run(INDEX_URL=site.url, stack=stack).returncode == 2
                 return
-            isolated = answer(run(INDEX_URL=site.url, stack=stack, THOTH_TIMEOUT="20"), code)
+            isolated = answer(run(INDEX_URL=site.url, stack=stack, THOTH_TIMEOUT="60"), code)
             inline = asker.ask(stack, extra, index)
         expected = json.loads(msgspec.json.encode(inline))
         assert _comparable(isolated) == _comparable(expected)

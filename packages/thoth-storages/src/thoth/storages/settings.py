@@ -220,17 +220,18 @@ def check_endpoint_url(endpoint_url: str, *, variable: str = "THOTH_S3_ENDPOINT_
     """Return the URL without a slash at its end; `SettingsError` where it is none to use.
 
     It must be one of HTTP or HTTPS without user name, password, query or fragment. The error names
-    `variable`, and does not show the URL where it may hold a password.
+    `variable`, and does not show the URL where it may hold a password or a token.
     """
     try:
         parts = urlsplit(endpoint_url)
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         usable = False
-    if not usable or "@" in endpoint_url or "?" in endpoint_url or "#" in endpoint_url:
+    may_be_secret = any(sign in endpoint_url for sign in "@?#")
+    if not usable or may_be_secret:
         raise SettingsError(
             variable,
-            None if "@" in endpoint_url else endpoint_url,
+            None if may_be_secret else endpoint_url,
             "an http or https URL without user name, password, query and fragment",
         )
     return endpoint_url.rstrip("/")

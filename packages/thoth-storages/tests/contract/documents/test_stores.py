@@ -27,6 +27,8 @@ class TestMemory(DocumentStoreContract):
 
 
 class TestLocalFolder(DocumentStoreContract):
+    MANY = 20
+
     @pytest.fixture(autouse=True, scope="class")
     @classmethod
     def _folder(cls, tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -306,8 +306,15 @@ def test_a_folder_that_may_only_be_read_is_read(
             store.store_document({"a": 1}, "x", overwrite=overwrite)
 
 
-def test_a_file_that_is_replaced_while_it_is_read_is_not_called_corrupt(tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_refused", [False, True])
+def test_a_file_that_is_replaced_while_it_is_read_is_not_called_corrupt(
+    tmp_path: Path, is_refused: bool
+) -> None:
     replaced = []
+
+    def refused(key: str) -> Iterator[bytes]:
+        yield b"a longer one"
+        raise StoreRefusedError("store", key, "416, InvalidRange")
 
     class Replaced(LocalBackend):
         def stream(self, key: str) -> tuple[ObjectFacts, Iterator[bytes]]:
@@ -315,6 +322,7 @@ def test_a_file_that_is_replaced_while_it_is_read_is_not_called_corrupt(tmp_path
             if not replaced:
                 replaced.append(key)
                 self.put(key, b"new", hashlib.sha256(b"new").hexdigest(), create=False)
+                return (found[0], refused(key)) if is_refused else found
             return found
 
     store = CephStore("solver", backend=Replaced(tmp_path / "documents"))
@@ -326,11 +334,11 @@ def test_a_file_that_is_replaced_while_it_is_read_is_not_called_corrupt(tmp_path
 
 
 def test_a_large_file_of_somebody_else_is_compared_without_being_held_in_memory(
-    store: CephStore, tmp_path: Path
+    store: CephStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for path in (tmp_path / "source", tmp_path / "solver" / "large"):
-        path.touch()
-        os.truncate(path, 2**28 + 1)
+        path.write_bytes(b"x" * 20_000_000)
+    monkeypatch.delattr(LocalBackend, "get")
     store.store_file(tmp_path / "source", "large")
     (tmp_path / "source").write_bytes(b"other")
     with pytest.raises(DocumentExistsError):

@@ -410,6 +410,38 @@ def test_a_listing_that_is_asked_wrongly_is_refused(
         graph.get_pi_results_all(**wrong)
 
 
+REPETITION = "int REFERENCES inspection_result ON DELETE CASCADE"
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        f"baseline_id {REPETITION}, inspection_result_id {REPETITION} PRIMARY KEY",
+        f"baseline_id {REPETITION}",
+    ],
+)
+def test_a_table_that_refers_to_repetitions_otherwise_is_no_table_of_indicators(
+    graph: GraphDatabase, columns: str
+) -> None:
+    sync(graph, 1, [measured(UNKNOWN, 3)])
+    with graph.migration_connection() as connection:
+        connection.execute(f"CREATE TABLE pi_own (component text, overall_score float8, {columns})")
+    try:
+        assert graph.get_pi_results_count_all() == 1
+        assert len(graph.get_pi_count("tensorflow")) == 5 + ("PRIMARY" in columns)
+        if "PRIMARY" in columns:
+            with graph.migration_connection() as connection:
+                connection.execute(
+                    "INSERT INTO pi_own SELECT component, overall_score, inspection_result_id,"
+                    " inspection_result_id FROM performance_indicator"
+                )
+                connection.execute("DELETE FROM performance_indicator")
+            assert graph.get_pi_results_count_all() == 1
+    finally:
+        with graph.migration_connection() as connection:
+            connection.execute("DROP TABLE pi_own")
+
+
 def test_names_of_columns_are_no_part_of_statements(graph: GraphDatabase) -> None:
     with graph.migration_connection() as connection:
         connection.execute(

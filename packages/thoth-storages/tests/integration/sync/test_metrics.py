@@ -205,7 +205,16 @@ def test_a_gateway_that_does_not_answer_is_a_warning_after_a_bounded_time(
         trickling.join()
 
 
-@pytest.mark.parametrize("url", ["gateway:9091", "ftp://gateway", "http://user:hunter2@gateway"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "gateway:9091",
+        "ftp://gateway",
+        "http://user:hunter2@gateway",
+        "http://gateway/?token=hunter2",
+        "http://gateway/#hunter2",
+    ],
+)
 def test_what_is_no_url_of_a_gateway_is_refused_without_its_password(url: str) -> None:
     with pytest.raises(SettingsError, match="THOTH_METRICS_PUSHGATEWAY_URL") as raised:
         SyncMetrics().push(url, deployment_name="test")

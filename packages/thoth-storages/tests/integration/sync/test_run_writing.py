@@ -11,6 +11,7 @@ import pytest
 
 from thoth.storages import GraphDatabase, sync_documents
 from thoth.storages.graph.models.base import Base
+from thoth.storages.sync.stacks import REFERRING
 from thoth.storages.testing.inspection_documents import (
     dependency_monkey_document,
     dependency_monkey_document_id,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 INDEX = "https://pypi.org/simple/"
 TABLES = [name for name in Base.metadata.tables if name not in ("validation", "result", "job")]
+OF_STACKS = ["software_stack", "adviser_product", "adviser_run", "provenance_run"]
 
 
 def report(number: int) -> Document:
@@ -105,6 +107,57 @@ def test_what_is_forced_and_has_not_changed_leaves_each_row_where_it_lies(
     counts = sync_documents(paths, graph=graph, is_local=True, force=True)
     assert sum(count.synced for count in counts.values()) == len(paths)
     assert row_versions(graph) == before
+
+
+def test_what_may_refer_to_a_stack_is_looked_at_before_one_is_deleted() -> None:
+    referring = {
+        table.name
+        for table in Base.metadata.tables.values()
+        for column in table.columns
+        if any(key.column.table.name == "software_stack" for key in column.foreign_keys)
+    }
+    assert referring == set(REFERRING)
+
+
+@pytest.mark.parametrize("make", [adviser_document, provenance_document])
+def test_a_forced_document_leaves_no_stack_of_its_former_self_but_those_of_others(
+    graph: GraphDatabase, empty_tables: Callable[[], None], make: Callable[[int], Document]
+) -> None:
+    former, other, changed = make(0), make(0), make(1)
+    kind = former["metadata"]["document_id"].partition("-")[0]
+    other["metadata"]["document_id"] = make(2)["metadata"]["document_id"]
+    if kind == "adviser":
+        other["result"]["report"]["products"].pop()
+    changed["metadata"]["document_id"] = former["metadata"]["document_id"]
+    sync = getattr(graph, f"sync_{kind}_result")
+    for document in (changed, other):
+        sync(document)
+    expected = natural_rows(graph, OF_STACKS)
+    empty_tables()
+    for document in (former, other):
+        sync(document)
+    sync(changed, force=True)
+    assert natural_rows(graph, OF_STACKS) == expected
+
+
+def test_stacks_of_a_changed_report_stay_where_inspections_have_them(
+    graph: GraphDatabase, tmp_path: Path
+) -> None:
+    former, changed = report(0), report(0)
+    changed["result"]["report"]["responses"].clear()
+    path = tmp_path / f"{dependency_monkey_document_id(0)}.json"
+    for document in (former, changed):
+        path.write_text(json.dumps(document))
+        sync_documents([path], graph=graph, is_local=True, force=True)
+    responses = former["result"]["report"]["responses"]
+    assert graph.get_python_software_stack_count_all() == len(responses)
+    for response in responses:
+        response["response"] = None
+        response["product"]["project"]["requirements"]["packages"] = {"other": "*"}
+    for document in (former, changed):
+        path.write_text(json.dumps(document))
+        sync_documents([path], graph=graph, is_local=True, force=True)
+    assert graph.get_python_software_stack_count_all() == len(responses)
 
 
 def test_several_runs_that_force_the_same_documents_leave_what_one_leaves(

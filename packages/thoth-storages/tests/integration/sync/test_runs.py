@@ -102,7 +102,7 @@ def test_what_is_synced_is_left_alone_unless_it_is_forced(
     assert run_contents(graph) == found
     sync(graph, other, force=True)
     forced = run_contents(graph)
-    shared = {"software_stack", "stack_lock_release", "package", "requirement"}
+    shared = {"stack_lock_release", "package", "requirement"}
     assert {name: rows for name, rows in forced.items() if name not in shared} == {
         name: rows for name, rows in expected.items() if name not in shared
     }

@@ -1,11 +1,7 @@
-"""Documents of finished validations: stored, synced and removed, whatever happens meanwhile."""
+"""Documents of finished validations: stored, synced and removed."""
 
 from __future__ import annotations
 
-import logging
-import signal
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 from threading import Thread
 from typing import TYPE_CHECKING, Any
@@ -13,98 +9,35 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from thoth.storages import (
-    GraphDatabase,
-    InvalidDocumentError,
-    StoreFullError,
-    StoreRefusedError,
-    StoreUnreachableError,
-    SyncCounts,
-    ValidationResultsStore,
-    sync_documents,
-)
+from thoth.storages import GraphDatabase, ValidationResultsStore, sync_documents
 from thoth.storages.graph.queries import validation_documents
-from thoth.storages.graph.queries.validation_documents import validation_document_id
-from thoth.storages.sync.validation_documents import read_validation_document
 from thoth.storages.sync.validation_loop import ValidationLoop
-from thoth.storages.testing import connection_variables, empty_database
-from thoth.storages.testing.rows import natural_rows
-from thoth.storages.testing.validation_contract import (
-    failed,
-    in_parallel,
-    new_validation,
-    no_queue,
-    succeeded,
+from thoth.storages.testing.validation_contract import failed, new_validation, no_queue, succeeded
+from thoth.storages.testing.validation_documents import answer, metadata_of
+
+from .validating import (
+    NOW,
+    _other_graph,
+    contents,
+    finish,
+    id_of,
+    loop,
+    other_graph,
+    rebuilt,
+    store,
 )
-from thoth.storages.testing.validation_documents import TABLES, answer, metadata_of, question
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-    from uuid import UUID
+    from thoth.storages import StoragesSettings
 
-    from thoth.storages import StoragesSettings, ValidationRecord
-    from thoth.storages.graph.connections import ConnectionParameters
+__all__ = ["_other_graph", "loop", "other_graph", "store"]
 
-NOW = timedelta(0)
 TAKE_ID = """
     INSERT INTO validation
            (id, job_id, ecosystem, created_at, expires_at, stack_specification, request)
     SELECT %(id)s, job_id, ecosystem, created_at, expires_at, stack_specification, request
       FROM validation WHERE id = %(like)s
 """
-
-
-@pytest.fixture
-def store(settings: StoragesSettings) -> ValidationResultsStore:
-    store = ValidationResultsStore(settings=settings)
-    store.connect()
-    return store
-
-
-@pytest.fixture
-def loop(graph: GraphDatabase, store: ValidationResultsStore) -> ValidationLoop:
-    return ValidationLoop(graph, metadata_of, store=store)
-
-
-@pytest.fixture(scope="module")
-def _other_graph(server_parameters: ConnectionParameters) -> Iterator[GraphDatabase]:
-    with empty_database(server_parameters) as settings, GraphDatabase(settings) as other:
-        other.initialize_schema()
-        yield other
-
-
-@pytest.fixture
-def other_graph(_other_graph: GraphDatabase) -> GraphDatabase:
-    with _other_graph.migration_connection() as connection:
-        connection.execute(f"TRUNCATE {', '.join(TABLES)} CASCADE")
-    return _other_graph
-
-
-def contents(graph: GraphDatabase) -> dict[str, list[str]]:
-    # Jobs are told with their results; one that nobody refers to waits for its removal.
-    return natural_rows(graph, set(TABLES).difference({"result"}))
-
-
-def finish(
-    graph: GraphDatabase, stack: str = "flask\nsix<2", *pins: tuple[str, str], **changes: object
-) -> ValidationRecord:
-    """Accept a validation that is answered already."""
-    new = new_validation(stack, request=question(stack))
-    result = answer(*(pins or (("flask", "3.0"), ("six", "1.17.0"))), id=str(new.id))
-    given = {"result": result, **changes}
-    return graph.validations.accept_finished(new, succeeded("", **given))
-
-
-def id_of(record: ValidationRecord) -> str:
-    return validation_document_id(record.id, record.created_at)
-
-
-def rebuilt(graph: GraphDatabase, settings: StoragesSettings) -> dict[str, SyncCounts]:
-    return sync_documents(graph=graph, settings=settings, kinds=["validation"])
-
-
-# --- the loop ------------------------------------------------------------------------------------
 
 
 def test_a_finished_validation_is_stored_and_synced_once(
@@ -217,6 +150,21 @@ def test_an_empty_graph_gets_what_the_graph_had(
         assert content == graph.validations.result(record.result_digest)
 
 
+def test_a_validation_of_another_ecosystem_comes_back_without_stacks(
+    graph: GraphDatabase,
+    other_graph: GraphDatabase,
+    loop: ValidationLoop,
+    settings: StoragesSettings,
+) -> None:
+    for ecosystem in ("npm", "pypi"):
+        new = new_validation("left-pad", ecosystem=ecosystem)
+        graph.validations.accept_finished(new, succeeded("", result=answer(("left-pad", "1.0"))))
+    assert loop.store() == 2
+    assert rebuilt(other_graph, settings)["validation"].synced == 2
+    assert contents(other_graph) == contents(graph)
+    assert graph.get_python_software_stack_count_all(software_stack_type="VALIDATION") == 1
+
+
 def test_a_forced_sync_gives_the_rows_of_the_document_however_often(
     graph: GraphDatabase, loop: ValidationLoop, settings: StoragesSettings
 ) -> None:
@@ -285,9 +233,6 @@ def test_what_was_put_off_by_a_clock_that_was_set_back_is_due(
         connection.execute("UPDATE document_removal SET due_at = now() + interval '1 year'")
     assert loop.remove() == 1
     assert store.get_document_count() == 0
-
-
-# --- removal -------------------------------------------------------------------------------------
 
 
 def test_deleting_a_validation_removes_its_document(
@@ -360,326 +305,3 @@ def test_a_removal_is_repeated_after_a_while_and_then_forgotten(
     assert store.get_document_count() == 0
     assert loop.remove() == 0
     assert graph.get_main_table_count()["document_removal"] == 0
-
-
-# --- faults --------------------------------------------------------------------------------------
-
-
-class Away:
-    """A store that fails, as long as it does."""
-
-    def __init__(self, store: ValidationResultsStore, error: Exception) -> None:
-        self._put, self._error = store.ceph.store_blob, error
-        self.is_away = True
-
-    def __call__(self, *arguments: Any, **options: Any) -> str:
-        if self.is_away:
-            raise self._error
-        return self._put(*arguments, **options)
-
-
-@pytest.mark.parametrize(
-    "error",
-    [
-        StoreUnreachableError("store", "put", "gone"),
-        StoreFullError("store", "put", "full"),
-        StoreRefusedError("store", "put", "read-only"),
-    ],
-)
-def test_a_store_that_is_away_leaves_all_of_it_for_later(
-    graph: GraphDatabase,
-    loop: ValidationLoop,
-    store: ValidationResultsStore,
-    monkeypatch: pytest.MonkeyPatch,
-    error: Exception,
-) -> None:
-    away = Away(store, error)
-    monkeypatch.setattr(store.ceph, "store_blob", away)
-    for _ in range(3):
-        finish(graph)
-    for _ in range(2):
-        with pytest.raises(type(error)):
-            loop.store()
-        assert graph.validation_documents.count_waiting()["store"] == 3
-    away.is_away = False
-    assert loop.store() == 3
-    assert store.get_document_count() == 3
-
-
-def test_one_that_cannot_be_stored_is_logged_and_does_not_stop_the_others(
-    graph: GraphDatabase,
-    loop: ValidationLoop,
-    store: ValidationResultsStore,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    records = [finish(graph) for _ in range(3)]
-    other = {"metadata": {"document_id": id_of(records[1])}, "result": {}}
-    store.store_document(other)
-    with caplog.at_level(logging.WARNING):
-        assert loop.store() == 3
-    assert caplog.text.count(id_of(records[1])) == 1
-    assert graph.validation_documents.count_waiting()["store"] == 1
-    assert loop.store() == 0
-    assert store.get_document_count() == 3
-    assert store.retrieve_document(id_of(records[1])) == other
-
-
-def test_a_document_that_was_stored_but_not_noted_is_that_of_the_next_try_too(
-    graph: GraphDatabase, store: ValidationResultsStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    record = finish(graph)
-
-    def killed(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    first = ValidationLoop(graph, metadata_of, store=store, lease=NOW)
-    with monkeypatch.context() as patch:
-        patch.setattr(ValidationLoop, "_sync", killed)
-        with pytest.raises(KeyboardInterrupt):
-            first.store()
-    assert store.get_document_count() == 1
-    assert graph.validation_documents.count_waiting()["store"] == 1
-
-    def of_another_host(validation: Any) -> dict[str, Any]:
-        return {**metadata_of(validation), "hostname": "another"}
-
-    assert ValidationLoop(graph, of_another_host, store=store).store() == 1
-    assert graph.validation_documents.count_waiting()["store"] == 0
-    document = store.retrieve_document(id_of(record))
-    assert document["metadata"]["hostname"] != "another"
-    assert graph.get_relation_table_count()["stack_lock_release"] == 2
-
-
-# Dies where it has stored the documents of three jobs, and noted nothing.
-DYING = """
-import os, signal
-from datetime import timedelta
-from thoth.storages import GraphDatabase
-from thoth.storages.sync.validation_loop import ValidationLoop
-from thoth.storages.testing.validation_documents import metadata_of
-
-ValidationLoop._sync = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
-with GraphDatabase() as graph:
-    ValidationLoop(graph, metadata_of, lease=timedelta(0)).store(at_most=3)
-"""
-
-
-def test_who_is_killed_with_documents_in_hand_leaves_them_to_others(
-    graph: GraphDatabase, loop: ValidationLoop, store: ValidationResultsStore, tmp_path: Path
-) -> None:
-    for number in range(5):
-        finish(graph, f"six<{number}")
-    environ = connection_variables(graph.settings) | {"THOTH_DATA_DIR": str(tmp_path)}
-    done = subprocess.run([sys.executable, "-c", DYING], env=environ, check=False)
-    assert done.returncode == -signal.SIGKILL
-    assert store.get_document_count() == 3
-    assert graph.validation_documents.count_waiting()["store"] == 5
-    assert loop.store() == 5
-    assert graph.validation_documents.count_waiting()["store"] == 0
-    assert store.get_document_count() == 5
-    assert graph.get_python_software_stack_count_all(software_stack_type="VALIDATION") == 5
-
-
-def test_an_answer_that_is_none_stops_no_other(
-    graph: GraphDatabase,
-    store: ValidationResultsStore,
-) -> None:
-    failures: dict[str, Exception] = {}
-    bad = finish(graph, "bad", ("?", "1"))
-    good = finish(graph, "good")
-    odd = finish(graph, "odd", result=b"[]")
-    torn = finish(graph, "torn", result=b'{"results": 7, "and')
-    loop = ValidationLoop(graph, metadata_of, store=store, on_failed=failures.__setitem__)
-    assert loop.store() == 4
-    assert list(store.get_document_listing()) == sorted(map(id_of, (good, odd, torn)))
-    assert failures.keys() == {id_of(bad)}
-    assert isinstance(failures[id_of(bad)], InvalidDocumentError)
-    assert graph.validation_documents.count_waiting()["store"] == 1
-
-
-def test_metadata_that_cannot_be_made_stops_no_other(
-    graph: GraphDatabase, store: ValidationResultsStore
-) -> None:
-    good, bad = finish(graph, "good"), finish(graph, "bad")
-    failures: dict[str, Exception] = {}
-
-    def metadata(validation: Any) -> dict[str, Any]:
-        if validation.id == bad.id:
-            raise RuntimeError("of this one")
-        return metadata_of(validation)
-
-    loop = ValidationLoop(graph, metadata, store=store, on_failed=failures.__setitem__)
-    assert loop.store() == 2
-    assert list(store.get_document_listing()) == [id_of(good)]
-    assert isinstance(failures[id_of(bad)], InvalidDocumentError)
-    assert "of this one" in str(failures[id_of(bad)])
-
-
-def test_one_that_the_database_refuses_stops_no_other(
-    graph: GraphDatabase, store: ValidationResultsStore
-) -> None:
-    failures: dict[str, Exception] = {}
-    finish(graph, "good")
-    bad = finish(graph, "bad", ("refused", "1"))
-    loop = ValidationLoop(graph, metadata_of, store=store, on_failed=failures.__setitem__)
-    with graph.migration_connection() as connection:
-        connection.execute("ALTER TABLE package ADD CONSTRAINT test CHECK (name <> 'refused')")
-    try:
-        assert loop.store() == 2
-    finally:
-        with graph.migration_connection() as connection:
-            connection.execute("ALTER TABLE package DROP CONSTRAINT test")
-    assert failures.keys() == {id_of(bad)}
-    assert graph.validation_documents.count_waiting()["store"] == 1
-    assert graph.get_python_software_stack_count_all(software_stack_type="VALIDATION") == 1
-
-
-def test_what_somebody_took_up_is_left_alone_until_the_lease_is_over(
-    graph: GraphDatabase, loop: ValidationLoop
-) -> None:
-    finish(graph)
-    queue = graph.validation_documents
-    assert len(queue.claim(at_most=5, lease=timedelta(minutes=1))) == 1
-    assert loop.store() == 0
-    with graph.migration_connection() as connection:
-        connection.execute("UPDATE validation_job SET document_due_at = now()")
-    assert loop.store() == 1
-
-
-def test_many_at_once_store_each_document_once(
-    graph: GraphDatabase,
-    store: ValidationResultsStore,
-    settings: StoragesSettings,
-    other_graph: GraphDatabase,
-) -> None:
-    records = [finish(graph, f"flask\nsix<{number}") for number in range(2, 42)]
-    for record in records[::7]:
-        graph.validations.delete(record.id)
-    stored: list[UUID] = []
-
-    def metadata(validation: Any) -> dict[str, Any]:
-        stored.append(validation.id)
-        return metadata_of(validation)
-
-    def work(_: int) -> None:
-        mine = ValidationLoop(graph, metadata, store=store)
-        while mine.store(at_most=3) or mine.remove(at_most=3):
-            pass
-
-    in_parallel(4, work)
-    assert len(stored) == len(set(stored)) == 34
-    assert graph.validation_documents.count_waiting() == {"store": 0, "remove": 0}
-    in_parallel(3, lambda _: rebuilt(other_graph, settings) and None)
-    assert contents(other_graph) == contents(graph)
-
-
-# --- broken documents ----------------------------------------------------------------------------
-
-
-def changed(*path: str, value: object) -> Callable[[dict[str, Any]], None]:
-    def change(document: dict[str, Any]) -> None:
-        owner: Any = document["result"]
-        for key in path[:-1]:
-            owner = owner[int(key)] if isinstance(owner, list) else owner[key]
-        if value is ...:
-            del owner[path[-1]]
-        else:
-            owner[path[-1]] = value
-
-    return change
-
-
-LOCK = ("answer", "results", "0", "lock", "0")
-
-
-@pytest.mark.parametrize(
-    ("change", "path"),
-    [
-        (changed("id", value="7"), "result.id"),
-        (changed("id", value=...), "result.id"),
-        (changed("request", value=...), "result.request"),
-        (changed("request", value={"base64": "?"}), "result.request.base64"),
-        (changed("answer", value={"base64": 7}), "result.answer.base64"),
-        (changed("created_at", value="2026-01-01T00:00:00"), "result.created_at"),
-        (changed("created_at", value="9999-12-31T23:59:59-12:00"), "result.created_at"),
-        (changed("job", "created_at", value="0001-01-01T00:00:00+12:00"), "result.job.created_at"),
-        (changed("phase", value="running"), "result.phase"),
-        (changed("valid", value=None), "result.valid"),
-        (changed("raw_log", value="\0"), "result.raw_log"),
-        (changed("stack_specification", value="a\ud800"), "result.stack_specification"),
-        (changed("job", "question", value="00"), "result.job.question"),
-        (changed("job", "question", value="xy"), "result.job.question"),
-        (changed("job", "attempt", value=2**31), "result.job.attempt"),
-        (changed("job", "worker", value="\0"), "result.job.worker"),
-        (changed("answer", "results", value=7), "result.answer.results"),
-        (changed(*LOCK, "version", value=""), "result.answer.results[0].lock[0].version"),
-        (changed(*LOCK, "name", value="?"), "result.answer.results[0].lock[0].name"),
-        (changed(*LOCK, "index", value="ftp:x"), "result.answer.results[0].lock[0].index"),
-        (
-            changed(*LOCK, "artifacts", "0", "sha256", value="00"),
-            "result.answer.results[0].lock[0].artifacts[0].sha256",
-        ),
-    ],
-)
-def test_a_broken_document_is_refused_with_the_path(
-    graph: GraphDatabase,
-    loop: ValidationLoop,
-    store: ValidationResultsStore,
-    change: Callable[[dict[str, Any]], None],
-    path: str,
-) -> None:
-    record = finish(graph)
-    loop.store()
-    document = store.retrieve_document(id_of(record))
-    change(document)
-    with pytest.raises(InvalidDocumentError) as refused:
-        read_validation_document(document)
-    assert refused.value.path == path
-    assert refused.value.document_id == id_of(record)
-
-
-def test_what_is_unknown_or_missing_is_no_fault(
-    graph: GraphDatabase, loop: ValidationLoop, store: ValidationResultsStore
-) -> None:
-    record = finish(graph)
-    loop.store()
-    document = store.retrieve_document(id_of(record))
-    known = read_validation_document(document)
-    document["result"]["new"] = document["result"]["job"]["new"] = {"more": 1}
-    assert read_validation_document(document) == known
-    document["result"]["answer"] = {"results": [{"lock": None}, {}]}
-    stacks = read_validation_document(document).stacks
-    assert [(stack.lock, stack.environment) for stack in stacks] == [(None, None)] * 2
-    document["result"]["ecosystem"] = "npm"
-    assert read_validation_document(document).stacks == []
-
-
-def test_a_document_of_a_validation_that_goes_on_here_is_refused(
-    graph: GraphDatabase,
-    loop: ValidationLoop,
-    store: ValidationResultsStore,
-    other_graph: GraphDatabase,
-    settings: StoragesSettings,
-) -> None:
-    record = finish(graph)
-    loop.store()
-    new = new_validation(id=record.id)
-    other_graph.validations.accept(new, enqueue=no_queue)
-    with pytest.raises(InvalidDocumentError, match="not finished") as refused:
-        rebuilt(other_graph, settings)
-    assert refused.value.path == "result.id"
-    running = other_graph.validations.get(record.id)
-    assert running is not None
-    assert running.phase == "pending"
-
-
-def test_a_document_under_the_name_of_another_is_refused(
-    graph: GraphDatabase, loop: ValidationLoop, store: ValidationResultsStore, tmp_path: Path
-) -> None:
-    first, second = finish(graph), finish(graph)
-    loop.store()
-    misnamed = tmp_path / f"{id_of(first)}.json"
-    misnamed.write_bytes(store.ceph.retrieve_blob(id_of(second)))
-    with pytest.raises(InvalidDocumentError) as refused:
-        sync_documents([str(misnamed)], graph=graph, is_local=True, force=True)
-    assert refused.value.path == "result.id"

@@ -13,6 +13,7 @@ from thoth.storages.sync.adviser_documents import read_adviser_document
 from thoth.storages.sync.dependency_monkey_documents import read_dependency_monkey_document
 from thoth.storages.sync.provenance_documents import read_provenance_document
 from thoth.storages.sync.revsolver_documents import read_revsolver_document
+from thoth.storages.sync.run_documents import MAX_ENTRIES
 from thoth.storages.testing.inspection_documents import dependency_monkey_document
 from thoth.storages.testing.run_documents import (
     adviser_document,
@@ -348,6 +349,26 @@ def test_what_is_broken_is_refused_with_the_path(
         read(change)
     assert raised.value.path == path
     assert raised.value.document_id is not None
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "entry"),
+    [
+        ("adviser", "products", None),
+        ("adviser", "unresolved", None),
+        ("provenance", "findings", None),
+        ("revsolver", "dependents", None),
+        ("dependency", "responses", {"product": {}}),
+    ],
+)
+def test_an_array_of_too_many_entries_is_refused(kind: str, name: str, entry: object) -> None:
+    make, read = MADE.get(kind, (dependency_monkey_document, read_dependency_monkey_document))
+    document = make()
+    document["result"].pop(name, None)
+    document["result"]["report"] = {name: [entry] * (MAX_ENTRIES + 1)}
+    with pytest.raises(InvalidDocumentError, match="500,000 entries") as raised:
+        read(document, document_id=f"{kind}-0123abcd")
+    assert raised.value.path == f"result.report.{name}"
 
 
 def test_what_failed_names_packages_that_were_not_resolved() -> None:

@@ -60,11 +60,12 @@ class Documents:
         self._grace = grace
 
     def run_once(self) -> int:
-        """Store some documents and remove some; return how many jobs and documents these were.
+        """Remove some documents and store some; return how many documents and jobs these were.
 
         Blocks. Raises what says that the store or the graph is away.
         """
-        return self._loop.store() + self._loop.remove()
+        # In this order, since a store that is full takes none before some are gone.
+        return self._loop.remove() + self._loop.store()
 
     async def run(self, stopping: asyncio.Event) -> bool:
         """Store what is to be stored until told to stop; return whether that ended, too.

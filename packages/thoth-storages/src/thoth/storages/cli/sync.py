@@ -29,6 +29,12 @@ DEFAULT_INTERVAL = 60.0
 MAX_INTERVAL = 86_400.0
 EXIT_FAILED = 1
 _LOCAL = "--local"
+_EPILOG = """\b
+Examples:
+  thoth-storages sync
+  thoth-storages sync --kind solver --since 2026-01-31 --jobs 2
+  thoth-storages sync --graceful --local documents/*.json
+  thoth-storages sync --watch --graceful --interval 10"""
 
 
 class Moment(click.ParamType["datetime"]):
@@ -77,7 +83,7 @@ class SyncCommand(click.Command):
         return super().parse_args(ctx, repeated)
 
 
-@click.command("sync", cls=SyncCommand)
+@click.command("sync", cls=SyncCommand, epilog=_EPILOG)
 @click.argument("document_ids", nargs=-1, metavar="[ID]...")
 @click.option(
     _LOCAL,

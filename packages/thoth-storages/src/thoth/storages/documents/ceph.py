@@ -30,6 +30,7 @@ from thoth.storages.exceptions import (
     NotConnectedError,
     NotFoundError,
     StoragesError,
+    StoreRefusedError,
     StoreUnreachableError,
     UnexpectedKeyError,
 )
@@ -209,8 +210,8 @@ class CephStore:
             content = verified(pieces, facts.digest, store=backend.where, key=full)
             try:
                 write_atomically(Path(path), content)
-            except CorruptDocumentError:
-                # It may have been replaced while it was read.
+            except (CorruptDocumentError, StoreRefusedError):
+                # It may have been replaced while it was read, by something shorter even.
                 if number == TRIES or self._digest_held(full) == facts.digest:
                     raise
             except OSError as error:

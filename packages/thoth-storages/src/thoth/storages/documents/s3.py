@@ -161,7 +161,7 @@ class _LibraryBackend(ObjectBackend):
             raise
         except (BaseError, OSError, ValueError) as error:
             text = str(error)
-            for secret in self._secrets:
+            for secret in filter(None, self._secrets):
                 text = text.replace(secret, "***")
             typed = self._typed(key, error, text, expected)
         else:

@@ -19,8 +19,10 @@ from thoth.storages.sync.runs import (
 from thoth.storages.sync.stacks import (
     ADVISED,
     OF_A_USER,
+    delete_unreferred,
     locked_names,
     record_stacks_of_run,
+    stacks_of_run,
 )
 
 if TYPE_CHECKING:
@@ -47,6 +49,10 @@ _PRODUCTS = NumberedRows(
 _UNRESOLVED = DistinctRows(
     "adviser_unresolved", {"package_id": "int", "specifier": "text"}, run="adviser_run_id"
 )
+_STACKS = """
+    SELECT software_stack_id FROM adviser_run WHERE id = %(run)s
+     UNION SELECT software_stack_id FROM adviser_product WHERE adviser_run_id = %(run)s
+"""
 
 
 def sync_adviser_facts(connection: Connection, facts: AdviserFacts, *, force: bool = False) -> bool:
@@ -68,6 +74,7 @@ def _write(connection: Connection, facts: AdviserFacts, *, force: bool) -> bool:
     run = _RUNS.begin(connection, facts.document_id, facts.columns, force=force)
     if run is None:
         return False
+    former = stacks_of_run(connection, _STACKS, run) if force else set()
     given, products = facts.given, facts.products
     packages: dict[str, int] = {}
     if facts.unresolved:
@@ -83,4 +90,5 @@ def _write(connection: Connection, facts: AdviserFacts, *, force: bool) -> bool:
     _PRODUCTS.write(connection, run, rows)
     unresolved = [(packages[name], specifier) for name, specifier in facts.unresolved]
     _UNRESOLVED.write(connection, run, unresolved)
+    delete_unreferred(connection, former.difference({stack, *stacks}))
     return True

@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from thoth.storages.graph.queries.environments import record_hardware
 from thoth.storages.sync.runs import PRODUCT_COLUMNS, NumberedRows, RunTable, write_document
-from thoth.storages.sync.stacks import INSPECTED, record_stacks_of_run
+from thoth.storages.sync.stacks import (
+    INSPECTED,
+    delete_unreferred,
+    record_stacks_of_run,
+    stacks_of_run,
+)
 
 if TYPE_CHECKING:
     from thoth.storages.graph.connections import Connection
@@ -78,6 +83,10 @@ _RESPONSES = NumberedRows(
     {"inspection_id": "int", **PRODUCT_COLUMNS},
     run="dependency_monkey_run_id",
 )
+_STACKS = """
+    SELECT software_stack_id FROM dependency_monkey_response
+     WHERE dependency_monkey_run_id = %(run)s
+"""
 
 
 def sync_dependency_monkey_facts(
@@ -102,6 +111,7 @@ def _write(connection: Connection, facts: DependencyMonkeyFacts, *, force: bool)
     run = _RUNS.begin(connection, facts.document_id, facts.columns, force=force)
     if run is None:
         return False
+    former = stacks_of_run(connection, _STACKS, run) if force else set()
     wanted = [(response.product.stack, INSPECTED) for response in facts.responses]
     stack_ids, columns = record_stacks_of_run(
         connection, wanted, facts.requirements, facts.environment
@@ -116,6 +126,7 @@ def _write(connection: Connection, facts: DependencyMonkeyFacts, *, force: bool)
         for response, stack in zip(facts.responses, stack_ids, strict=True)
     ]
     _RESPONSES.write(connection, run, rows)
+    delete_unreferred(connection, former.difference(stack_ids))
     return True
 
 

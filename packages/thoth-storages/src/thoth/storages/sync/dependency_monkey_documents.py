@@ -11,7 +11,7 @@ from thoth.storages.sync.core_metadata import shown
 from thoth.storages.sync.document_parts import Invalid
 from thoth.storages.sync.documents import checked_document_id, read_document
 from thoth.storages.sync.inspection_documents import InspectionRecord, read_specification
-from thoth.storages.sync.run_documents import check_kind, label
+from thoth.storages.sync.run_documents import check_entries, check_kind, label
 from thoth.storages.sync.stack_documents import (
     Product,
     ProductEntry,
@@ -89,6 +89,8 @@ def read_dependency_monkey_document(
     invalid = Invalid(document.document_id)
     parameters = document.result.parameters
     report = document.result.report or Report()
+    responses = report.responses or []
+    check_entries(responses, "result.report.responses", invalid)
     project, path = parameters.project or Project(), "result.parameters"
     given = document.content["result"]["parameters"]
     kept = {key: value for key, value in given.items() if key != "project"}
@@ -117,7 +119,7 @@ def read_dependency_monkey_document(
         inspection=read_specification(parameters.context or {}, f"{path}.context", invalid),
         responses=[
             _response(entry, f"result.report.responses[{number}]", invalid)
-            for number, entry in enumerate(report.responses or ())
+            for number, entry in enumerate(responses)
         ],
     )
 

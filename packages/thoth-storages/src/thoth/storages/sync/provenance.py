@@ -11,7 +11,13 @@ import msgspec
 
 from thoth.storages.graph.queries.names import record_names
 from thoth.storages.sync.runs import RUN_ON_STACK_COLUMNS, NumberedRows, RunTable, write_document
-from thoth.storages.sync.stacks import OF_A_USER, locked_names, record_stacks_of_run
+from thoth.storages.sync.stacks import (
+    OF_A_USER,
+    delete_unreferred,
+    locked_names,
+    record_stacks_of_run,
+    stacks_of_run,
+)
 
 if TYPE_CHECKING:
     from thoth.storages.graph.connections import Connection
@@ -31,6 +37,7 @@ _FINDINGS = NumberedRows(
     },
     run="provenance_run_id",
 )
+_STACKS = "SELECT software_stack_id FROM provenance_run WHERE id = %(run)s"
 
 
 def sync_provenance_facts(
@@ -49,6 +56,7 @@ def _write(connection: Connection, facts: ProvenanceFacts, *, force: bool) -> bo
     run = _RUNS.begin(connection, facts.document_id, facts.columns, force=force)
     if run is None:
         return False
+    former = stacks_of_run(connection, _STACKS, run) if force else set()
     given = facts.given
     names, urls = locked_names([given.stack])
     names.update(each.package_name for each in facts.findings if each.package_name is not None)
@@ -68,4 +76,5 @@ def _write(connection: Connection, facts: ProvenanceFacts, *, force: bool) -> bo
         for finding in facts.findings
     ]
     _FINDINGS.write(connection, run, rows)
+    delete_unreferred(connection, former.difference({stack}))
     return True

@@ -22,10 +22,12 @@ from thoth.storages.sync.stack_documents import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 MAX_LABEL_CHARACTERS = 512
 """Names of predictors, versions and the like are shortened to so many characters."""
+MAX_ENTRIES = 500_000
+"""An array of what a run reports may have at most so many entries: half a gigabyte of memory."""
 
 _PARAMETERS, _REPORT = "result.parameters", "result.report"
 _PROJECT = f"{_PARAMETERS}.project"
@@ -146,8 +148,15 @@ class RunDocument:
     def _each(self, entries: Any, path: str) -> Iterator[tuple[Any, str]]:
         if not isinstance(entries, list | tuple):
             raise self.invalid(path, "is not an array")
+        check_entries(entries, path, self.invalid)
         for number, entry in enumerate(entries):
             yield entry, f"{path}[{number}]"
+
+
+def check_entries(entries: Sequence[Any], path: str, invalid: Invalid) -> None:
+    """Refuse an array of more than `MAX_ENTRIES`. Raises `InvalidDocumentError`."""
+    if len(entries) > MAX_ENTRIES:
+        raise invalid(path, f"has over {MAX_ENTRIES:,} entries")
 
 
 def check_kind(document: Document[Any], expected: str) -> None:

@@ -12,7 +12,7 @@ from thoth.storages.graph.queries.releases import record_releases
 from thoth.storages.sync.stack_documents import release_records
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from thoth.storages.graph.connections import Connection
     from thoth.storages.graph.queries.environments import SoftwareKey
@@ -78,6 +78,26 @@ _ADD_STACKS = f"""
       FROM {_WANTED}
      ORDER BY requirements, lock, environment, type, is_external
     ON CONFLICT DO NOTHING
+"""
+
+# What may refer to a stack, each by its software_stack_id.
+REFERRING = (
+    "adviser_product",
+    "adviser_run",
+    "dependency_monkey_response",
+    "inspection",
+    "provenance_run",
+)
+_LOCK_STACKS = "SELECT id FROM software_stack WHERE id = ANY(%(stacks)s) ORDER BY id FOR UPDATE"
+_DELETE_UNREFERRED = f"""
+    DELETE FROM software_stack AS stored
+     WHERE id = ANY(%(stacks)s)
+       AND {
+    " AND ".join(
+        f"NOT EXISTS (SELECT FROM {table} WHERE software_stack_id = stored.id)"
+        for table in REFERRING
+    )
+}
 """
 
 
@@ -202,6 +222,22 @@ def _record(
         found = connection.execute(_FIND_STACKS, parameters).fetchall()
     ids = whole({distinct[number - 1]: row for number, row in found}, distinct)
     return [None if key is None else ids[key] for key in keys]
+
+
+def stacks_of_run(connection: Connection, statement: str, run: int) -> set[int]:
+    """Return the ids of the stacks that a statement finds for `%(run)s`."""
+    return {row for (row,) in connection.execute(statement, {"run": run}) if row is not None}
+
+
+def delete_unreferred(connection: Connection, stacks: Collection[int]) -> None:
+    """Delete those of the stacks that nothing refers to any more.
+
+    They are locked first: who finds one is waited for, and counts then as one that refers to it.
+    """
+    if stacks:
+        former = {"stacks": list(stacks)}
+        connection.execute(_LOCK_STACKS, former)
+        connection.execute(_DELETE_UNREFERRED, former)
 
 
 def locked_names(stacks: Iterable[Stack | None]) -> tuple[set[str], set[str]]:

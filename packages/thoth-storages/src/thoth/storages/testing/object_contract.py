@@ -39,7 +39,12 @@ HOSTILE_KEYS = (
 
 
 class ObjectStoreContract(ABC):
-    """What `CephStore` promises, on any `ObjectBackend`."""
+    """What `CephStore` promises, on any `ObjectBackend`.
+
+    `MANY` is more than a page of the store's listings has.
+    """
+
+    MANY = 1_010
 
     @abstractmethod
     def make_backend(self) -> ObjectBackend:
@@ -266,7 +271,7 @@ class ObjectStoreContract(ABC):
         assert self.store.store_documents(documents.items()) == 150
 
     def test_a_listing_is_whole_however_many_there_are(self) -> None:
-        documents: dict[str, dict[str, Any]] = {f"x-{number:04}": {} for number in range(1_010)}
+        documents: dict[str, dict[str, Any]] = {f"x-{number:04}": {} for number in range(self.MANY)}
         self.store.store_documents(documents.items())
         assert list(self.store.get_document_listing()) == list(documents)
 

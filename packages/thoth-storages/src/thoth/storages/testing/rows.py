@@ -38,7 +38,7 @@ def natural_rows(graph: GraphDatabase, tables: Collection[str]) -> dict[str, lis
     Row ids are left out, and in place of a reference stands what it refers to: so two graphs that
     say the same give the same, whatever the order in which they were filled.
     """
-    with graph.migration_connection() as connection:
+    with graph.connection() as connection, connection.transaction():
         reader = _Reader(connection)
         return {name: reader.rows(Base.metadata.tables[name]) for name in tables}
 

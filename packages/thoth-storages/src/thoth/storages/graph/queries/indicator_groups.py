@@ -31,14 +31,17 @@ _TEXTS = {
     "component": "indicator.component",
     "name": "indicator.name",
     "inspection_document_id": "inspection.document_id",
-    "lock_sha256": "encode(stack_lock.digest, 'hex')",
-    "requirements_sha256": "encode(stack_requirements.digest, 'hex')",
     "os_name": "nullif(software_environment.os_name, '')",
     "os_version": "nullif(software_environment.os_version, '')",
     "python_version": "nullif(software_environment.python_version, '')",
     **{name: f"hardware_environment.{name}" for name in TEXTS},
 }
+_DIGESTS = {
+    "lock_sha256": "stack_lock.digest",
+    "requirements_sha256": "stack_requirements.digest",
+}
 _GROUPINGS = {
+    **_DIGESTS,
     **{name: f'{expression} COLLATE "C"' for name, expression in _TEXTS.items()},
     **{name: f"hardware_environment.{name}" for name in COLUMNS if name not in TEXTS},
 }
@@ -130,9 +133,10 @@ def _parts(number: int, grouping: str, conditions: Conditions) -> _Parts:
             numbers=f", {same} AS {key}_number,"
             f" CASE WHEN {same} IS NULL THEN read.{key} END AS {key}_other",
         )
+    shown = f"encode(measured.{key}, 'hex')" if grouping in _DIGESTS else f"measured.{key}"
     return _Parts(
         columns=f"{_GROUPINGS[grouping]} AS {key}",
-        shown=f"measured.{key}",
+        shown=shown,
         keys=f"measured.{key}",
         order=f"{place}",
     )

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 GENERIC = "performance_indicator"
 """The table of indicators without columns of their own."""
 
-# Tables of indicators have a component, and belong to a repetition of an inspection.
+# Tables of indicators have a component, and belong to a repetition of an inspection: by this key
+# alone, and not once more for each of their partitions.
 TABLES = """
     SELECT pg_class.relname::text,
            (SELECT jsonb_object_agg(attname, typname)
@@ -32,6 +33,10 @@ TABLES = """
       JOIN pg_class ON pg_class.oid = pg_constraint.conrelid
      WHERE pg_constraint.contype = 'f'
        AND pg_constraint.confrelid = 'inspection_result'::regclass
+       AND pg_constraint.conparentid = 0
+       AND pg_table_is_visible(pg_class.oid)
+       AND EXISTS (SELECT FROM pg_attribute WHERE attrelid = pg_class.oid
+                      AND attname = 'inspection_result_id' AND ARRAY[attnum] = conkey)
        AND EXISTS (SELECT FROM pg_attribute WHERE attrelid = pg_class.oid
                       AND attname = 'component' AND NOT attisdropped)
      ORDER BY 1
