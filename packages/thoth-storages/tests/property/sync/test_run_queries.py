@@ -249,7 +249,8 @@ def test_what_is_asked_of_checks_is_what_their_documents_say(
             "package_name": NAMES.get(entry.get("package_name")),
             "package_version": VERSIONS.get(entry.get("package_version")),
             "index_url": URLS.get(entry.get("index_url")),
-            "finding_type": entry.get("type"),
+            # An empty one says nothing.
+            "finding_type": entry.get("type") or None,
             "finding_id": entry.get("id"),
             "justification": None,
             "other": {"more": entry["more"]} if "more" in entry else {},
