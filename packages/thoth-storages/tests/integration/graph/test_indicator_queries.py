@@ -10,7 +10,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from thoth.storages import GraphDatabase, InvalidArgumentError
@@ -306,6 +306,7 @@ def test_every_grouping_is_possible(graph: GraphDatabase) -> None:
 
 
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example([(UNKNOWN, sys.float_info.min, 1, "cpu"), (UNKNOWN, sys.float_info.max, "1", "cpu")])
 @given(
     st.lists(
         st.tuples(

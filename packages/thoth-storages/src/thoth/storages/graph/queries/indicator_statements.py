@@ -10,6 +10,7 @@ database, those that a user added included, so that no model is imported.
 from __future__ import annotations
 
 import re
+import sys
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -56,7 +57,7 @@ _SPELLED = r"^ *[+-]?[0-9]{1,30}(\.[0-9]{0,30})?(e[+-]?[0-9]{1,3})? *$"
 _WHOLE = r"^(0|-?[1-9][0-9]{0,29})(\.0)?$"
 _MAX_SPELLED_CHARACTERS = 30
 # What is nearer to zero is zero, what is farther from it is no double.
-_LEAST_DOUBLE, _MOST_DOUBLE = 2.3e-308, 1.79e308
+_LEAST_DOUBLE, _MOST_DOUBLE = sys.float_info.min, sys.float_info.max
 
 FROM = """
     FROM ({arms}) AS indicator
