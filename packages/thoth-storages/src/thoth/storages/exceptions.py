@@ -20,6 +20,11 @@ def _shown(value: object) -> str:
     return shown.encode("ascii", "backslashreplace").decode()[:100]
 
 
+def printable(text: str) -> str:
+    """Return a text as it is if it is printable ASCII, else its beginning as Python writes it."""
+    return text if text.isascii() and text.isprintable() else _shown(text)
+
+
 # --- the embedded server -------------------------------------------------------------------------
 
 
@@ -196,7 +201,9 @@ class InvalidDocumentError(StoragesError, ValueError):
 
     def __str__(self) -> str:
         """Name the document, the place and what is wrong there, in one line."""
-        document = "A document without id" if self.document_id is None else self.document_id
+        document = "A document without id"
+        if self.document_id is not None:
+            document = printable(self.document_id)
         place = f": {self.path}" if self.path else ""
         return f"{document}{place} {self.problem}. Nothing of it was synced."
 

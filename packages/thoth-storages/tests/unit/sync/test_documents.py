@@ -12,6 +12,7 @@ import pytest
 
 from thoth.storages import InvalidDocumentError, StoragesError
 from thoth.storages.sync import documents
+from thoth.storages.sync.document_parts import message_of
 from thoth.storages.sync.documents import read_document
 
 NAME = "adviser-211122104530-0123456789abcdef"
@@ -175,3 +176,12 @@ def test_a_lone_surrogate_where_no_text_belongs_is_refused() -> None:
     with pytest.raises(InvalidDocumentError, match="a lone surrogate") as refused:
         documents.read_part({"values": "\ud800"}, Report, document_id=NAME, path="result")
     assert refused.value.path == "result"
+
+
+def test_an_id_that_cannot_be_printed_is_shown_escaped() -> None:
+    name = "solver-\x1b[31m\nSynced: everything"
+    with pytest.raises(InvalidDocumentError) as refused:
+        read_document(document(document_id=name), Report)
+    assert str(refused.value).isprintable()
+    shown = r"'solver-\x1b[31m\nSynced: everything'"
+    assert message_of(name, StoragesError("no")) == f"{shown}: no"

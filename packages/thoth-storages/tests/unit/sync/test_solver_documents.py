@@ -240,6 +240,8 @@ def test_what_is_broken_is_refused_with_its_path(result: dict[str, Any], path: s
             'a>1; (os_name == "nt") and (extra == "x")',
         ),
         (("a", (), "(>=1)", "", ()), "a(>=1)"),
+        (("a-3", (), "2.0", "", ()), "a-3 2.0"),
+        (("a-3", ("x",), "2", 'os_name == "nt"', ()), 'a-3[x] 2; os_name == "nt"'),
         (("a", (), "@ https://example.com/a", "", ()), None),
         (("a", (), "", "", ('x"',)), None),
     ],

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from thoth.storages.exceptions import InvalidDocumentError, InvalidRecordError
+from thoth.storages.exceptions import InvalidDocumentError, InvalidRecordError, printable
 from thoth.storages.graph import json_values
 from thoth.storages.graph.queries.values import storable_text
 from thoth.storages.graph.versions import (
@@ -100,5 +100,5 @@ class Invalid:
 
 def message_of(document_id: str, error: StoragesError) -> str:
     """Return what an error says, after the id of its document unless it names that itself."""
-    said = str(error)
-    return said if document_id in said else f"{document_id}: {said}"
+    said, shown = str(error), printable(document_id)
+    return said if shown in said else f"{shown}: {said}"

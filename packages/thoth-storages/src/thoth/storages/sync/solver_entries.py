@@ -331,7 +331,9 @@ def requirement_text(
         marker = f"({marker}) and ({chosen})" if marker else chosen
     requested = f"[{','.join(extras)}]" if extras else ""
     ending = f"; {marker}" if marker else ""
-    return f"{name.strip()}{requested}{specifier}{ending}"
+    # A version alone is no specifier, and must not become a part of the name.
+    space = " " if specifier[:1].isdigit() else ""
+    return f"{name.strip()}{requested}{space}{specifier}{ending}"
 
 
 def declared_requirement(entry: DependencyEntry) -> str | None:
