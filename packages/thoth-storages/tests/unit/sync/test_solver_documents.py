@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import re
 from typing import Any
 
@@ -166,6 +167,18 @@ def test_what_could_not_be_read_is_unparseable_where_it_was_one_version() -> Non
     assert [each["requirement"] for each in facts.unparsed] == ["A==1.0; nonsense", "~~~"]
     (outcome,) = facts.outcomes
     assert (outcome.unparseable, outcome.release) == (True, ("a", "1.0", None))
+
+
+def test_lone_surrogates_of_encoded_documents_are_replaced_where_people_read_them() -> None:
+    metadata = {"metadata": {"Summary": "\udc80 s", "Author-Email": "\ud83d\ude00"}}
+    encoded = json.dumps(document({"tree": [installed(importlib_metadata=metadata)]})).encode()
+    (release,) = read_solver_document(encoded).said.releases
+    assert release.record.metadata is not None
+    assert release.record.metadata.summary == "? s"
+    assert release.record.metadata.author_email == "\U0001f600"
+    broken = json.dumps(document({"tree": [installed(package_version="1\udc80")]})).encode()
+    with pytest.raises(InvalidDocumentError, match=r"tree\[0\].package_version has a lone surr"):
+        read_solver_document(broken)
 
 
 def test_what_documents_say_alike_is_read_once() -> None:

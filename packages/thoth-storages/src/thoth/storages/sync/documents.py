@@ -6,6 +6,7 @@ else is kept in `Document.content`, which is the document as it was given. Nothi
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -33,6 +34,7 @@ _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*", re.ASCII)
 _PLACE = re.compile(r" - at (?:`key` in )?`\$(.*)`\Z")
 _MISSING = re.compile(r"Object missing required field `([^`]+)`")
 _MAX_SECONDS = 2**31 - 1
+_ESCAPED_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _ESCAPES = re.compile(rb'\\[\\"]')
 _AS_BRACKETS = bytes.maketrans(b"{}", b"[]")
 _NO_MARKS = bytes(set(range(256)).difference(b'"[]{}'))
@@ -207,11 +209,30 @@ def decode(content: dict[str, Any] | bytes, *, document_id: str | None = None) -
         except RecursionError as error:
             raise InvalidDocumentError(document_id, "", _too_deep()) from error
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise InvalidDocumentError(document_id, "", f"is not JSON: {error}") from error
+            decoded = _with_lone_surrogates(bytes(content))
+            if decoded is None:
+                raise InvalidDocumentError(document_id, "", f"is not JSON: {error}") from error
     if type(decoded) is not dict:
         raise InvalidDocumentError(document_id, "", "is not an object with metadata and result")
     _check_size(decoded, document_id)
     return decoded
+
+
+def _with_lone_surrogates(content: bytes) -> object:
+    """Decode JSON in which texts have lone surrogates, as Python writes them; None for any other.
+
+    They come from files of other encodings, and are replaced where a row holds the text.
+    """
+    if not _ESCAPED_SURROGATE.search(content):
+        return None
+    try:
+        return json.loads(content, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")
 
 
 def _too_deep() -> str:
