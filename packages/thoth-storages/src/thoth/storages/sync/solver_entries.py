@@ -106,32 +106,6 @@ class EncodedTreeEntry(InstalledEntry, frozen=True, gc=False):
     dependencies: list[msgspec.Raw] | None = None
 
 
-class ErrorEntry(msgspec.Struct, frozen=True, gc=False):
-    """A release that could not be installed; `package_version` was `version` in 2018."""
-
-    package_name: str
-    package_version: str | None = None
-    version: str | None = None
-    index_url: str | None = None
-    type: str | None = None
-    details: Any = None
-
-
-class UnresolvedEntry(msgspec.Struct, frozen=True, gc=False):
-    """A package of which no release was found in the versions that were asked for."""
-
-    package_name: str
-    version_spec: str | None = None
-    index_url: str | None = None
-
-
-class UnparsedEntry(msgspec.Struct, frozen=True, gc=False):
-    """A requirement that the solver could not read."""
-
-    requirement: str
-    details: Any = None
-
-
 class Installed(msgspec.Struct, frozen=True, gc=False):
     """What an entry of a tree says.
 
