@@ -190,8 +190,13 @@ def test_together_leaves_the_same_rows_as_one_by_one(graph: GraphDatabase, force
     described = {"metadata": {"Summary": "s", "Requires-Python": ">=3.7"}}
     offered = [{"package_name": "a", "resolved_versions": [{"index": PYPI, "versions": ["1"]}]}]
     hopeless = [{"package_name": "b", "version_spec": "==1", "index_url": PYPI}]
+    numbered = [
+        document(26 + number, tree=tree("f", "1", importlib_metadata={"metadata": {"X": [said]}}))
+        for number, said in enumerate((1, True, 1.0, 0, False))
+    ]
     documents = [
         *solver_documents(12, dependencies=8),
+        *numbered,
         document(20, unresolved=wanted, errors=failed),
         document(21, tree=tree("c", "1"), unresolved=hopeless),
         document(22, tree=tree("c", "1", importlib_metadata=described, dependencies=offered)),
@@ -205,7 +210,7 @@ def test_together_leaves_the_same_rows_as_one_by_one(graph: GraphDatabase, force
     expected = named_rows(graph), history(graph)
     with graph.migration_connection() as connection:
         connection.execute(f"TRUNCATE {', '.join(TABLES)} CASCADE")
-    assert 1 < sync_together(graph, documents, force=force) < 9
+    assert 1 < sync_together(graph, documents, force=force) < 13
     assert (named_rows(graph), history(graph)) == expected
     assert expected[1]["release_change"]
 

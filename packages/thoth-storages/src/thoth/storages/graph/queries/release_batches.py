@@ -229,7 +229,9 @@ class _Preparation:
             place = self._places.get(each.key)
             if place is not None:
                 known = self.batch.releases[place]
-                if known is not BARE and each.record is not BARE and known != each.record:
+                if known is BARE or each.record is BARE:
+                    continue
+                if not _is_same(known, each.record):
                     return False
         return True
 
@@ -260,7 +262,7 @@ class _Preparation:
         """Add what a record says to what the batch says of its release."""
         batch = self.batch
         known = batch.releases[place]
-        if later.record is BARE or known is later.record or known == later.record:
+        if later.record is BARE or _is_same(known, later.record):
             return
         batch.releases[place] = later.record if known is BARE else merged(known, later.record)
         batch.texts.update(later.texts)
@@ -271,6 +273,21 @@ class _Preparation:
                 ordered = tuple(sorted({*earlier, *ordered}))
             batch.dependencies[place] = ordered
             batch.digests[place] = dependencies_digest(ordered)
+
+
+def _is_same(one: ReleaseRecord, other: ReleaseRecord) -> bool:
+    """Tell whether records say the same; to Python 1 is True, and JSON tells them apart."""
+    if one is other:
+        return True
+    if one != other:
+        return False
+    if one.metadata is None or other.metadata is None or not one.metadata.other:
+        return True
+    return _sorted(one.metadata.other) == _sorted(other.metadata.other)
+
+
+def _sorted(other: dict[str, Any]) -> bytes:
+    return msgspec.json.encode(other, order="sorted")
 
 
 def _is_bare(record: ReleaseRecord) -> bool:
