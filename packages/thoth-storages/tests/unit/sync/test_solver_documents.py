@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import json
 import re
+import subprocess
+import sys
 from typing import Any
 
 import msgspec
@@ -297,3 +299,29 @@ def test_texts_for_people_are_shortened_and_cleaned() -> None:
 )
 def test_names_to_import_are_the_topmost_packages(paths: list[str], names: Any) -> None:
     assert import_packages(paths) == names
+
+
+READ_MANY = """
+import resource, msgspec
+from thoth.storages.sync.solver_documents import read_solver_document
+from thoth.storages.testing import solver_document
+def most():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+content = solver_document(0, dependencies=0)
+fields = b'{"X":[%s]}' % b",".join([b'{"a":0}'] * 7000)
+before = most()
+for number in range(36):
+    report = {"metadata": msgspec.Raw(fields)}
+    entry = {"package_name": "a", "importlib_metadata": report}
+    tree = [{**entry, "package_version": f"{number}.{minor}"} for minor in range(20)]
+    content["result"] = {"tree": tree}
+    read_solver_document(msgspec.json.encode(content))
+print((most() - before) // 1024)
+"""
+
+
+@pytest.mark.slow
+def test_what_is_remembered_of_documents_of_many_values_stays_within_bounds() -> None:
+    command = [sys.executable, "-c", READ_MANY]
+    read = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120)
+    assert int(read.stdout) < 400

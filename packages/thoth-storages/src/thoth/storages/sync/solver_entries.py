@@ -31,10 +31,13 @@ NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?", re.ASCII)
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)
 # How a specifier may begin, if only to be kept as it is written; and what would end it.
 _SPECIFIER = re.compile(r"[\s(]*[<>=!~0-9][^;@\[\]]*")
-# What the last entries of so many bytes in all say is remembered; not of one over the first.
+# What the last entries say is remembered, about so many bytes of memory twice; not of one that is
+# longer than the first. Of short values, what is remembered takes many times the room of the JSON.
 _MEMOISED_ENTRY_BYTES = 2**16
-_MEMOISED_TREE_BYTES = 2**24
-_MEMOISED_DEPENDENCY_BYTES = 2**23
+_MEMOISED_TREE_BYTES = 48 * 2**20
+_MEMOISED_DEPENDENCY_BYTES = 32 * 2**20
+_BYTES_OF_ENTRY = 1024
+_BYTES_OF_VALUE = 96
 
 Place: TypeAlias = tuple[str | int, ...]
 """Where something is in a document or an entry: keys of objects and positions in arrays."""
@@ -127,7 +130,10 @@ _T = TypeVar("_T")
 
 
 class _Memo(Generic[_T]):
-    """What encoded entries that were read lately say: at least those of the last `most_bytes`."""
+    """What encoded entries that were read lately say: those of the last `most_bytes` at least.
+
+    These are bytes of memory, estimated from how long an entry is and how many values it has.
+    """
 
     def __init__(self, read: Callable[[bytes], _T], most_bytes: int) -> None:
         self._read = read
@@ -142,10 +148,11 @@ class _Memo(Generic[_T]):
         if known is None:
             known = self._older.get(encoded) or self._read(encoded)
             if len(encoded) <= _MEMOISED_ENTRY_BYTES:
-                self._bytes += len(encoded)
+                size = len(encoded) + _BYTES_OF_ENTRY + _BYTES_OF_VALUE * encoded.count(b",")
+                self._bytes += size
                 if self._bytes > self._most_bytes:
                     self._older, self._known = self._known, {}
-                    self._bytes = len(encoded)
+                    self._bytes = size
                 self._known[encoded] = known
         return known
 
