@@ -14,6 +14,7 @@ import pytest
 
 from thoth.storages import (
     HANDLERS_MAPPING,
+    DatabaseUnreachableError,
     GraphDatabase,
     Handler,
     InvalidArgumentError,
@@ -23,6 +24,7 @@ from thoth.storages import (
 )
 from thoth.storages.documents.bulk import in_order
 from thoth.storages.sync import handlers
+from thoth.storages.sync.syncing import Named, Syncing
 from thoth.storages.testing import solver_document
 
 from .solving import documents, ids_of, synced
@@ -184,6 +186,36 @@ def test_what_cannot_be_written_together_is_written_one_by_one(
         with pytest.raises(InvalidDocumentError, match="division by zero"):
             sync_documents(ids_of(made), graph=graph, settings=settings)
         assert synced(graph) == sorted(ids_of(made)[:9])
+
+
+def test_documents_that_were_written_are_told_though_the_server_leaves_before_the_rest(
+    graph: GraphDatabase,
+    settings: StoragesSettings,
+    solvers: SolverResultsStore,
+) -> None:
+    made = documents(12)
+    solvers.store_documents(made)
+    known = HANDLERS_MAPPING["solver"]
+    told: list[str] = []
+
+    def write(connection: Any, facts: Any, *, force: bool) -> bool:
+        if facts.document.document_id == ids_of(made)[9]:
+            connection.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+        return known.write(connection, facts, force=force)
+
+    def write_several(connection: Any, several: Any, *, force: bool) -> list[bool]:
+        if len(several) > 4:
+            connection.execute("SELECT 1 / 0")
+        assert known.write_several is not None
+        return known.write_several(connection, several, force=force)
+
+    changed = dataclasses.replace(known, write=write, write_several=write_several)
+    syncing = Syncing(graph, settings, {"solver": changed}, force=False, is_listed=False)
+    wanted = [Named(document_id) for document_id in ids_of(made)]
+    with pytest.raises(DatabaseUnreachableError):
+        told.extend(outcome.document_id for outcome in syncing.outcomes("solver", wanted))
+    assert told == ids_of(made)[:9]
+    assert synced(graph) == sorted(told)
 
 
 def test_documents_are_read_while_others_are_written(

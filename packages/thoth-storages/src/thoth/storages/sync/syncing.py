@@ -289,12 +289,14 @@ class _Writing:
     def outcomes(self, documents: Sequence[_Read]) -> Iterator[Outcome]:
         """Write documents; yield what became of each."""
         while documents:
-            outcomes = self._written(documents)
-            yield from outcomes
-            documents = documents[len(outcomes) :]
+            count = 0
+            for outcome in self._written(documents):
+                count += 1
+                yield outcome
+            documents = documents[count:]
 
-    def _written(self, documents: Sequence[_Read]) -> list[Outcome]:
-        """Write the first of several documents, at least one; return what became of them."""
+    def _written(self, documents: Sequence[_Read]) -> Iterator[Outcome]:
+        """Write the first of several documents, at least one; yield what became of each."""
         together = self._handler.write_several
         if together is not None and len(documents) > 1:
             began = self._now()
@@ -309,18 +311,16 @@ class _Writing:
             else:
                 self._pace.rise()
                 seconds = (self._now() - began) / len(written)
-                return [
-                    self._done(each, seconds, is_written=is_written)
-                    for each, is_written in zip(documents, written, strict=False)
-                ]
+                for each, is_written in zip(documents, written, strict=False):
+                    yield self._done(each, seconds, is_written=is_written)
+                return
         elif together is not None:
             self._pace.rise()
-        outcomes: list[Outcome] = []
         for each in documents:
-            outcomes.append(self._written_alone(each))
-            if outcomes[-1].error is not None:
-                break
-        return outcomes
+            outcome = self._written_alone(each)
+            yield outcome
+            if outcome.error is not None:
+                return
 
     def _written_alone(self, read: _Read) -> Outcome:
         began = self._now()
