@@ -175,7 +175,8 @@ class _Reading:
     def read_ahead(self, *, may_wait: bool = False) -> bool:
         """Read one more document, unless enough were read; tell whether one was.
 
-        None where it would have to be waited for, which the caller may not do while it holds locks.
+        One that has not arrived yet is waited for only where the caller `may_wait`, as it may not
+        while it holds locks.
         """
         if self._is_done or self._is_enough(MAX_TOGETHER):
             return False
@@ -198,7 +199,7 @@ class _Reading:
     def group(self, most: int) -> list[_Read]:
         """Return the next documents that are to be written, at most so many.
 
-        None where something else comes first, or nothing more.
+        There are none where something else comes first, or nothing more.
         """
         while not self._is_enough(most) and self.read_ahead(may_wait=True):
             pass
