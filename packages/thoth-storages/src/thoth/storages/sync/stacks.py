@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from thoth.storages.graph.queries.environments import record_software
 from thoth.storages.graph.queries.family import ECOSYSTEM
-from thoth.storages.graph.queries.names import whole
 from thoth.storages.graph.queries.releases import record_releases
+from thoth.storages.graph.queries.transactions import whole
 from thoth.storages.sync.stack_documents import release_records
 
 if TYPE_CHECKING:

@@ -7,22 +7,19 @@ transactions may wait for one another.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
-
-from psycopg import errors
+from typing import TYPE_CHECKING, NamedTuple
 
 from thoth.storages.graph import json_values
 from thoth.storages.graph.queries import release_statements as sql
 from thoth.storages.graph.queries.family import ECOSYSTEM
 from thoth.storages.graph.queries.release_batches import read_requirement, requirement_digest
 from thoth.storages.graph.queries.release_writer import requirement_row
+from thoth.storages.graph.queries.transactions import whole
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from thoth.storages.graph.connections import Connection
-
-_T = TypeVar("_T")
 
 
 class NameIds(NamedTuple):
@@ -57,16 +54,6 @@ def _record(
         if missing:
             found.update(connection.execute(statement, asked(missing)).fetchall())
     return whole(found, names)
-
-
-def whole(found: dict[_T, int], wanted: Collection[_T]) -> dict[_T, int]:
-    """Return the ids that were found, which are those of all that is wanted.
-
-    Raises what makes `in_transaction` try again where somebody removed what another had recorded.
-    """
-    if not found.keys() >= set(wanted):
-        raise errors.SerializationFailure("a row was recorded and removed meanwhile")
-    return found
 
 
 def record_requirements(

@@ -37,9 +37,6 @@ if TYPE_CHECKING:
 _logger = logging.getLogger("thoth.storages.graph.queries")
 _NAME = re.compile(r"[ \t]*([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)[ \t]*", re.ASCII)
 _MEMOISED_CHARACTERS = 512
-_MEMOISED_DIGESTS = 65_536
-# What requirements that were seen lately come to; emptied when it is full.
-_DIGESTS: dict[str, bytes | None] = {}
 
 
 class Requirement(msgspec.Struct, frozen=True):
@@ -204,16 +201,18 @@ def _required(dependencies: Iterable[str]) -> CheckedRelease:
 
 
 def _digest(text: str) -> bytes | None:
-    if text in _DIGESTS:
-        return _DIGESTS[text]
+    """Return the digest of a requirement, None where it names no package."""
+    is_short = isinstance(text, str) and len(text) <= _MEMOISED_CHARACTERS
+    return _digest_memoised(text) if is_short else _digest_anew(text)
+
+
+def _digest_anew(text: str) -> bytes | None:
     checked_text("dependencies", text)
     requirement = read_requirement(text)
-    digest = None if requirement is None else requirement_digest(requirement.text)
-    if len(text) <= _MEMOISED_CHARACTERS:
-        if len(_DIGESTS) >= _MEMOISED_DIGESTS:
-            _DIGESTS.clear()
-        _DIGESTS[text] = digest
-    return digest
+    return None if requirement is None else requirement_digest(requirement.text)
+
+
+_digest_memoised = lru_cache(maxsize=65_536)(_digest_anew)
 
 
 class _Preparation:

@@ -18,6 +18,7 @@ from thoth.storages.graph.queries import release_statements as sql
 from thoth.storages.graph.queries.foreign_keys import ForeignKeys
 from thoth.storages.graph.queries.release_batches import BARE
 from thoth.storages.graph.queries.release_details import ArtifactWriter, MetadataWriter
+from thoth.storages.graph.queries.transactions import whole
 from thoth.storages.graph.versions import version_key
 
 if TYPE_CHECKING:
@@ -137,11 +138,10 @@ class _Writer:
         self._add_indexes()
         return requirements
 
-    def _lock_met(self, statement: str, ids: Mapping[Any, int], others: Collection[Any]) -> None:
+    def _lock_met(self, statement: str, ids: dict[Any, int], others: Collection[Any]) -> None:
         """Lock what somebody else added meanwhile; raise what is tried again where it is gone."""
-        if not ids.keys() >= set(others):
-            raise errors.SerializationFailure("a row was recorded and removed meanwhile")
-        self._foreign_keys.lock(statement, [ids[key] for key in others])
+        met = whole(ids, others)
+        self._foreign_keys.lock(statement, [met[key] for key in others])
 
     def _add_packages(self, names: Sequence[str]) -> None:
         if names:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from psycopg import errors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from thoth.storages.graph.connections import Connection
 
@@ -23,6 +23,7 @@ _LOST = (
     errors.UniqueViolation,
 )
 _T = TypeVar("_T")
+_Key = TypeVar("_Key")
 
 
 def in_transaction(connection: Connection, work: Callable[[], _T]) -> _T:
@@ -40,3 +41,13 @@ def in_transaction(connection: Connection, work: Callable[[], _T]) -> _T:
             time.sleep(random.uniform(0, min(1.0, _BACKOFF_SECONDS * 2**attempt)))  # noqa: S311
     with connection.transaction():
         return work()
+
+
+def whole(found: dict[_Key, int], wanted: Collection[_Key]) -> dict[_Key, int]:
+    """Return the ids that were found, which are those of all that is wanted.
+
+    Raises what makes `in_transaction` try again where somebody removed what another had recorded.
+    """
+    if not found.keys() >= set(wanted):
+        raise errors.SerializationFailure("a row was recorded and removed meanwhile")
+    return found
