@@ -21,6 +21,7 @@ from thoth.storages.testing.inspection_documents import (
 )
 from thoth.storages.testing.rows import natural_rows
 from thoth.storages.testing.run_documents import (
+    TABLES,
     adviser_document,
     adviser_document_id,
     failed_adviser_document,
@@ -35,30 +36,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     Document = dict[str, Any]
-
-TABLES = (
-    "adviser_run",
-    "adviser_product",
-    "adviser_unresolved",
-    "provenance_run",
-    "provenance_finding",
-    "revsolver_run",
-    "revsolver_dependent",
-    "dependency_monkey_run",
-    "dependency_monkey_response",
-    "inspection",
-    "software_stack",
-    "stack_requirements",
-    "stack_lock",
-    "stack_lock_release",
-    "software_environment",
-    "hardware_environment",
-    "package",
-    "package_index",
-    "release",
-    "artifact",
-    "requirement",
-)
 
 # Each line of its input is a number: a process syncs the file and kills itself after so many
 # statements. The answer is how it ended.

@@ -16,6 +16,7 @@ from thoth.storages.testing.inspection_documents import (
 )
 from thoth.storages.testing.rows import natural_rows
 from thoth.storages.testing.run_documents import (
+    TABLES,
     adviser_document,
     failed_adviser_document,
     provenance_document,
@@ -29,23 +30,6 @@ if TYPE_CHECKING:
 
     Document = dict[str, Any]
 
-TABLES = (
-    "adviser_run",
-    "adviser_product",
-    "adviser_unresolved",
-    "provenance_run",
-    "provenance_finding",
-    "revsolver_run",
-    "revsolver_dependent",
-    "dependency_monkey_run",
-    "dependency_monkey_response",
-    "inspection",
-    "software_stack",
-    "stack_lock_release",
-    "release",
-    "package",
-    "requirement",
-)
 TEXTS = st.text(st.characters(codec=None)) | st.sampled_from(
     [
         *(

@@ -21,6 +21,32 @@ _FINDINGS = (
 )
 
 
+TABLES = (
+    "adviser_run",
+    "adviser_product",
+    "adviser_unresolved",
+    "provenance_run",
+    "provenance_finding",
+    "revsolver_run",
+    "revsolver_dependent",
+    "dependency_monkey_run",
+    "dependency_monkey_response",
+    "inspection",
+    "software_stack",
+    "stack_requirements",
+    "stack_lock",
+    "stack_lock_release",
+    "software_environment",
+    "hardware_environment",
+    "package",
+    "package_index",
+    "release",
+    "artifact",
+    "requirement",
+)
+"""The tables that documents of runs, and reports of Dependency Monkey, become rows of."""
+
+
 def adviser_document(
     number: int = 0, *, seed: int = 0, products: int = 3, packages: int = 12
 ) -> dict[str, Any]:
