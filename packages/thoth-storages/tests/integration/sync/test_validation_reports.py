@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -163,3 +164,10 @@ for thread in threads:
 def test_many_threads_may_read_answers_from_the_first_on() -> None:
     done = subprocess.run([sys.executable, "-c", AT_ONCE], capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_lone_surrogates_are_refused_where_bytes_are_kept() -> None:
+    made = report(DOCUMENT_ID)
+    made["metadata"]["arguments"] = {"note": "\udc80"}
+    with pytest.raises(InvalidDocumentError, match="is not JSON"):
+        read_validation_document(json.dumps(made).encode())

@@ -218,6 +218,17 @@ def decode(content: dict[str, Any] | bytes, *, document_id: str | None = None) -
     return decoded
 
 
+def decode_raw(decoder: msgspec.json.Decoder[_T], content: bytes, *, document_id: str) -> _T:
+    """Decode a document whose parts are kept byte for byte, as `msgspec.Raw`.
+
+    Unlike others it has no lone surrogates. Raises `InvalidDocumentError`.
+    """
+    try:
+        return decoder.decode(content)
+    except msgspec.MsgspecError as error:
+        raise InvalidDocumentError(document_id, "", f"is not JSON: {error}") from error
+
+
 def _with_lone_surrogates(content: bytes) -> object:
     """Decode JSON in which texts have lone surrogates, as Python writes them; None for any other.
 

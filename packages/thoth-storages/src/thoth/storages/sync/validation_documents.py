@@ -23,7 +23,7 @@ from thoth.storages.graph.queries.values import HASH_BYTES, storable_text
 from thoth.storages.graph.requirements import parse_requirement
 from thoth.storages.graph.validation_records import FinishedJob, FinishedValidation, NewValidation
 from thoth.storages.sync.document_parts import Invalid
-from thoth.storages.sync.documents import read_document
+from thoth.storages.sync.documents import decode_raw, read_document
 from thoth.storages.sync.stack_documents import Requirements, Stack, make_lock
 from thoth.storages.sync.validation_reports import NEVER, encode, is_report, read_report
 
@@ -205,7 +205,7 @@ def read_validation_document(
     result, invalid = document.result, Invalid(document.document_id)
     raw = _Raw()
     if not isinstance(content, dict):
-        raw = _RAW_DOCUMENT.decode(content).result
+        raw = decode_raw(_RAW_DOCUMENT, content, document_id=document.document_id).result
     request = _as_bytes(result.request, raw.request, "result.request", invalid)
     answer = None
     if result.answer is not None:

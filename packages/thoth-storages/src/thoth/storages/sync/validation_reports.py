@@ -13,7 +13,7 @@ from uuid import UUID
 import msgspec
 
 from thoth.storages.exceptions import InvalidDocumentError
-from thoth.storages.sync.documents import decode, read_document
+from thoth.storages.sync.documents import decode, decode_raw, read_document
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -92,7 +92,7 @@ def read_report(content: dict[str, Any] | bytes, *, document_id: str | None = No
     document = read_document(content, Report, document_id=document_id)
     if isinstance(content, dict):
         content = encode(content, "", document_id=document.document_id)
-    raw = _RAW_REPORT.decode(content)
+    raw = decode_raw(_RAW_REPORT, content, document_id=document.document_id)
     return ReadReport(
         document_id=document.document_id,
         report=document.result,
